@@ -1,0 +1,243 @@
+//! The options of a context, and which of them go together.
+
+use alloc::vec::Vec;
+use core::num::NonZeroUsize;
+
+use crate::error::BuildError;
+use crate::kdf::KeyDerivationRate;
+use crate::key::MasterKey;
+use crate::layout::{ESRTCP_WORD, Trailer};
+use crate::replay::ReplayWindowSize;
+use crate::suite::CryptoSuite;
+
+/// The length of the SRTCP authentication tag.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SrtcpTag {
+    /// What the suite says: see [`CryptoSuite::rtcp_tag_len`].
+    #[default]
+    OfSuite,
+    /// 4 bytes, for the `_32` suites. Against RFC 4568 §6.2 and RFC 3711 §5.2, but several deployed PBXs send and
+    /// expect it. One forged SRTCP packet in 2^32 passes.
+    Bytes4,
+    /// 10 bytes, for the HMAC suites and for AES_CM_128_NULL_AUTH, where RFC 3711 §3.4 asks for it and its
+    /// speakers leave it out.
+    Bytes10,
+}
+
+/// What a receiver does with authentic SRTCP whose E bit is not what it expects.
+///
+/// It expects E = 1, or E = 0 after [`unencrypted_srtcp`](Builder::unencrypted_srtcp). Suites without encryption
+/// accept either. The tag is verified first, always.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EBitPolicy {
+    /// Refuse it with [`EncryptionMismatch`](crate::UnprotectError::EncryptionMismatch): nobody who holds the key
+    /// should be sending it.
+    #[default]
+    AsAgreed,
+    /// Take each packet as it says. Some phones send unencrypted SRTCP without having signalled it.
+    AcceptEither,
+}
+
+/// Options of a [`Sender`](crate::Sender) or [`Receiver`](crate::Receiver) before it is built.
+#[derive(Debug)]
+pub struct Builder<Direction> {
+    pub(crate) key: MasterKey,
+    pub(crate) more_keys: Vec<MasterKey>,
+    pub(crate) options: Options,
+    pub(crate) direction: Direction,
+}
+
+/// What both directions have in common.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Options {
+    pub(crate) unencrypted_srtp: bool,
+    pub(crate) unencrypted_srtcp: bool,
+    pub(crate) unauthenticated_srtp: bool,
+    pub(crate) srtcp_tag: SrtcpTag,
+    pub(crate) rate: Option<KeyDerivationRate>,
+    pub(crate) window: ReplayWindowSize,
+    pub(crate) most_streams: usize,
+    pub(crate) initial_roc: u32,
+    pub(crate) rekey_threshold: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            unencrypted_srtp: false,
+            unencrypted_srtcp: false,
+            unauthenticated_srtp: false,
+            srtcp_tag: SrtcpTag::OfSuite,
+            rate: None,
+            window: ReplayWindowSize::default(),
+            most_streams: 1024,
+            initial_roc: 0,
+            rekey_threshold: 1 << 16,
+        }
+    }
+}
+
+impl<Direction: Default> Builder<Direction> {
+    pub(crate) fn new(key: MasterKey) -> Self {
+        Self {
+            key,
+            more_keys: Vec::new(),
+            options: Options::default(),
+            direction: Direction::default(),
+        }
+    }
+}
+
+impl<Direction> Builder<Direction> {
+    /// Adds a master key beside the first one. All keys are for one suite and have MKIs of one length.
+    #[must_use]
+    pub fn add_key(mut self, key: MasterKey) -> Self {
+        self.more_keys.push(key);
+        self
+    }
+
+    /// UNENCRYPTED_SRTP (RFC 4568 §6.3.2): SRTP payloads travel in the clear, authenticated.
+    #[must_use]
+    pub fn unencrypted_srtp(mut self) -> Self {
+        self.options.unencrypted_srtp = true;
+        self
+    }
+
+    /// UNENCRYPTED_SRTCP (RFC 4568 §6.3.2): SRTCP travels in the clear, authenticated, with E = 0.
+    #[must_use]
+    pub fn unencrypted_srtcp(mut self) -> Self {
+        self.options.unencrypted_srtcp = true;
+        self
+    }
+
+    /// UNAUTHENTICATED_SRTP (RFC 4568 §6.3.3): SRTP has no tag. **Anybody can then forge packets**, replay
+    /// protection means nothing, and the promise that a forgery changes nothing does not hold. SRTCP keeps its tag.
+    #[must_use]
+    pub fn unauthenticated_srtp(mut self) -> Self {
+        self.options.unauthenticated_srtp = true;
+        self
+    }
+
+    /// The length of the SRTCP tag, where it is not the suite's.
+    #[must_use]
+    pub fn srtcp_tag(mut self, tag: SrtcpTag) -> Self {
+        self.options.srtcp_tag = tag;
+        self
+    }
+
+    /// Derives session keys anew every so many packets, in both planes (RFC 3711 §4.3.1). Default: never.
+    #[must_use]
+    pub fn key_derivation_rate(mut self, rate: KeyDerivationRate) -> Self {
+        self.options.rate = Some(rate);
+        self
+    }
+
+    /// The size of the replay window of each SSRC and plane. Default: 1024. A sender uses it to know which
+    /// of the last indices it has sent.
+    #[must_use]
+    pub fn replay_window(mut self, size: ReplayWindowSize) -> Self {
+        self.options.window = size;
+        self
+    }
+
+    /// The most SSRCs, removed ones included while their keys live. Default: 1024.
+    ///
+    /// A receiver makes a stream when the first packet of an SSRC has been authenticated, a sender when it
+    /// protects one. Each takes some 500 bytes and its replay windows, two for a receiver and one for a
+    /// sender: at most 1.1 MB for a receiver by default.
+    #[must_use]
+    pub fn most_streams(mut self, most: NonZeroUsize) -> Self {
+        self.options.most_streams = most.get();
+        self
+    }
+
+    /// The rollover counter of a stream's first packet, unless one is set for its SSRC. Default: 0, as RFC 3711 §3.3.1 has it.
+    #[must_use]
+    pub fn initial_roc(mut self, roc: u32) -> Self {
+        self.options.initial_roc = roc;
+        self
+    }
+
+    /// How many packets before the end of a master key's life `needs_rekey` begins to say so. Default: 65536.
+    #[must_use]
+    pub fn rekey_threshold(mut self, packets: u64) -> Self {
+        self.options.rekey_threshold = packets;
+        self
+    }
+}
+
+/// What stands behind the payload in each plane, and whether payloads are enciphered.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Formats {
+    pub(crate) rtp: Trailer,
+    pub(crate) rtcp: Trailer,
+    pub(crate) enciphers_rtp: bool,
+    pub(crate) enciphers_rtcp: bool,
+}
+
+impl Options {
+    /// The formats under `suite`, if these options go with it.
+    pub(crate) fn formats(&self, suite: CryptoSuite, mki: usize) -> Result<Formats, BuildError> {
+        let aead = suite.is_aead();
+        if aead && self.unencrypted_srtp {
+            return Err(BuildError::AeadUnencrypted { suite });
+        }
+        if aead && self.unauthenticated_srtp {
+            return Err(BuildError::AeadUnauthenticated { suite });
+        }
+        let rtp_tag = match self.unauthenticated_srtp {
+            true => 0,
+            false => suite.rtp_tag_len(),
+        };
+        let rtcp_tag = srtcp_tag_len(suite, self.srtcp_tag)?;
+        Ok(Formats {
+            rtp: Trailer {
+                aead,
+                word: 0,
+                mki,
+                tag: rtp_tag,
+            },
+            rtcp: Trailer {
+                aead,
+                word: ESRTCP_WORD,
+                mki,
+                tag: rtcp_tag,
+            },
+            enciphers_rtp: suite.encrypts() && !self.unencrypted_srtp,
+            enciphers_rtcp: suite.encrypts() && !self.unencrypted_srtcp,
+        })
+    }
+
+    /// The formats of a context whose options were checked when it was built, or those of its suite alone if
+    /// there is nothing to check: no option can contradict the suite.
+    pub(crate) fn default_formats(suite: CryptoSuite, mki: usize) -> Formats {
+        let (aead, encrypts) = (suite.is_aead(), suite.encrypts());
+        let trailer = |word, tag| Trailer {
+            aead,
+            word,
+            mki,
+            tag,
+        };
+        Formats {
+            rtp: trailer(0, suite.rtp_tag_len()),
+            rtcp: trailer(ESRTCP_WORD, suite.rtcp_tag_len()),
+            enciphers_rtp: encrypts,
+            enciphers_rtcp: encrypts,
+        }
+    }
+}
+
+/// Bytes of the SRTCP tag that `tag` means for `suite`.
+pub(crate) fn srtcp_tag_len(suite: CryptoSuite, tag: SrtcpTag) -> Result<usize, BuildError> {
+    let (bytes, allowed) = match tag {
+        SrtcpTag::OfSuite => (suite.rtcp_tag_len(), true),
+        SrtcpTag::Bytes4 => (4, suite.rtp_tag_len() == 4),
+        SrtcpTag::Bytes10 => (10, !suite.is_aead()),
+    };
+    match allowed {
+        true => Ok(bytes),
+        false => Err(BuildError::SrtcpTag { suite, bytes }),
+    }
+}

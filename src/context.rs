@@ -1,0 +1,165 @@
+//! What a sender and a receiver have in common: options, keys, streams, counts.
+
+use crate::builder::{Builder, Formats, Options};
+use crate::error::{BuildError, KeyRingError, RocError};
+use crate::header::{Plane, RtpHeader, rtcp_ssrc};
+use crate::key::{MasterKey, Mki};
+use crate::replay::ReplayWindowSize;
+use crate::ring::{KeyRing, KeyUsage};
+use crate::statistics::{Counting, ErrorCounts, Statistics};
+use crate::stream::{SrtcpProgress, Stream, StreamTable, TableFull};
+
+/// One direction of one RTP session, without what makes it a direction.
+pub(crate) struct Context<Srtcp, Errors> {
+    pub(crate) options: Options,
+    pub(crate) formats: Formats,
+    pub(crate) ring: KeyRing,
+    pub(crate) streams: StreamTable<Stream<Srtcp, Errors>>,
+    /// What belongs to no stream of the table: errors of unknown SSRCs, and counts of streams that left it.
+    elsewhere: Statistics<Errors>,
+}
+
+impl<Srtcp: SrtcpProgress, Errors: ErrorCounts> Context<Srtcp, Errors> {
+    /// A context with one key and no options, which cannot contradict each other.
+    pub(crate) fn new(key: MasterKey) -> Self {
+        let mki = key.mki().map_or(0, |mki| mki.as_bytes().len());
+        let formats = Options::default_formats(key.suite(), mki);
+        Self::with(key, Options::default(), formats)
+    }
+
+    /// A context with the keys and options of a builder.
+    pub(crate) fn build<D>(builder: Builder<D>) -> Result<(Self, D), BuildError> {
+        let mki = builder.key.mki().map_or(0, |mki| mki.as_bytes().len());
+        let formats = builder.options.formats(builder.key.suite(), mki)?;
+        let mut context = Self::with(builder.key, builder.options, formats);
+        for key in builder.more_keys {
+            context.ring.add(key)?;
+        }
+        Ok((context, builder.direction))
+    }
+
+    fn with(key: MasterKey, options: Options, formats: Formats) -> Self {
+        Self {
+            ring: KeyRing::new(key, options.rate),
+            streams: StreamTable::new(options.most_streams),
+            elsewhere: Statistics::default(),
+            options,
+            formats,
+        }
+    }
+
+    /// Replaces all keys by `key`; streams go on where they are.
+    pub(crate) fn rekey(&mut self, key: MasterKey) -> Result<(), BuildError> {
+        let mki = key.mki().map_or(0, |mki| mki.as_bytes().len());
+        self.formats = self.options.formats(key.suite(), mki)?;
+        self.ring.replace(key);
+        self.forget_removed_streams();
+        Ok(())
+    }
+
+    /// Removes the key at `slot`.
+    pub(crate) fn remove_key(&mut self, slot: usize) -> Result<(), KeyRingError> {
+        if self.ring.len() == 1 {
+            return Err(KeyRingError::InUse);
+        }
+        self.ring.remove(slot);
+        self.forget_removed_streams();
+        Ok(())
+    }
+
+    /// Drops the removed streams that no key is left of.
+    fn forget_removed_streams(&mut self) {
+        let oldest = self.ring.oldest_serial();
+        let elsewhere = &mut self.elsewhere;
+        self.streams.retain(|_, stream| {
+            let stays = stream.removed_under.is_none_or(|under| under >= oldest);
+            if !stays {
+                elsewhere.add(&stream.statistics);
+            }
+            stays
+        });
+    }
+
+    /// Removes a stream. `false` if there is none.
+    pub(crate) fn remove_stream(&mut self, ssrc: u32) -> bool {
+        let newest = self.ring.newest_serial();
+        match self.streams.get_mut(ssrc) {
+            None => false,
+            Some(stream) if stream.removed_under.is_some() => false,
+            Some(stream) if stream.has_history() => {
+                stream.remove_under(newest);
+                true
+            }
+            Some(stream) => {
+                self.elsewhere.add(&stream.statistics);
+                self.streams.retain(|other, _| other != ssrc);
+                true
+            }
+        }
+    }
+
+    pub(crate) fn roc(&self, ssrc: u32) -> Option<u32> {
+        self.streams.get(ssrc)?.rtp.roc()
+    }
+
+    pub(crate) fn set_roc(&mut self, ssrc: u32, roc: u32) -> Result<(), RocError> {
+        self.stream_for_roc(ssrc)?
+            .rtp
+            .set_roc(roc)
+            .map_err(|roc| RocError::Backwards { ssrc, roc })
+    }
+
+    pub(crate) fn restart_rtp(&mut self, ssrc: u32, roc: u32) -> Result<(), RocError> {
+        let window = self.options.window;
+        self.stream_for_roc(ssrc)?.rtp.restart(window, roc);
+        Ok(())
+    }
+
+    /// The stream of `ssrc`, made if need be: the caller vouches for it.
+    fn stream_for_roc(&mut self, ssrc: u32) -> Result<&mut Stream<Srtcp, Errors>, RocError> {
+        let slot = self.streams.find(ssrc);
+        let full = |TableFull { most }| RocError::TooManyStreams { ssrc, most };
+        self.streams.check_room(slot).map_err(full)?;
+        let most = self.options.most_streams;
+        let window: ReplayWindowSize = self.options.window;
+        self.streams
+            .get_or_insert(slot, ssrc, || Stream::new(window))
+            .ok_or(RocError::TooManyStreams { ssrc, most })
+    }
+
+    pub(crate) fn keys(&self) -> impl Iterator<Item = (Option<&Mki>, KeyUsage)> {
+        self.ring.iter().map(|key| (key.mki(), key.usage()))
+    }
+
+    /// SSRCs that have a history or a rollover counter set, without the removed ones.
+    pub(crate) fn ssrcs(&self) -> impl Iterator<Item = u32> {
+        self.streams
+            .iter()
+            .filter(|(_, stream)| stream.removed_under.is_none())
+            .map(|(ssrc, _)| ssrc)
+    }
+
+    pub(crate) fn statistics(&self) -> Statistics<Errors> {
+        let mut sum = self.elsewhere;
+        for (_, stream) in self.streams.iter() {
+            sum.add(&stream.statistics);
+        }
+        sum
+    }
+
+    pub(crate) fn stream_statistics(&self, ssrc: u32) -> Option<Statistics<Errors>> {
+        self.streams.get(ssrc).map(|stream| stream.statistics)
+    }
+
+    /// Counts a packet that was refused, for its stream if it is known.
+    #[cold]
+    pub(crate) fn count_error(&mut self, plane: Plane, packet: &[u8], error: &Errors::Error) {
+        let ssrc = match plane {
+            Plane::Rtp => RtpHeader::parse(packet).map(|header| header.ssrc),
+            Plane::Rtcp => rtcp_ssrc(packet),
+        };
+        let stream = ssrc.ok().and_then(|ssrc| self.streams.get_mut(ssrc));
+        let statistics = stream.map_or(&mut self.elsewhere, |stream| &mut stream.statistics);
+        statistics.count_error(plane, error);
+    }
+}

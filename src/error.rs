@@ -1,0 +1,312 @@
+//! Every error of the packet path and of keys, and all their text.
+//!
+//! SSRCs, indices and lengths may stand in an error; key, salt, tag and payload bytes never do.
+
+use crate::{CryptoSuite, Plane};
+
+/// A packet whose header is not what RFC 3550 describes. Nothing changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum HeaderError {
+    /// The packet ends before its header does, CSRCs and header extension counted.
+    #[error("the packet has {length} bytes, its header needs {needed}")]
+    TooShort {
+        /// Bytes that are there.
+        length: usize,
+        /// Bytes that the header needs, as far as it could be read.
+        needed: usize,
+    },
+    /// The packet is longer than one packet's keystream (RFC 3711 §4.1.1).
+    #[error("the packet has {length} bytes, SRTP protects at most {most}")]
+    TooLong {
+        /// Bytes that are there.
+        length: usize,
+        /// The greatest length, 2^20 bytes.
+        most: usize,
+    },
+    /// Not version 2: neither RTP nor RTCP (RFC 3550 §5.1; see RFC 7983 for what else shares the port).
+    #[error("version {version} is neither RTP nor RTCP, which have version 2")]
+    Version {
+        /// The two bits of the version field.
+        version: u8,
+    },
+}
+
+/// Why a packet was not protected. The buffer, the index and every count are as they were.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProtectError {
+    /// The packet is not RTP or RTCP.
+    #[error(transparent)]
+    Malformed(#[from] HeaderError),
+    /// The buffer has no room for the protected packet, or is shorter than the length given.
+    #[error("the protected packet needs a buffer of {needed} bytes")]
+    BufferTooSmall {
+        /// Bytes of the protected packet.
+        needed: usize,
+    },
+    /// A packet with this index was protected already. Sealing other bytes under the same index would give both
+    /// away (RFC 3711 §9.1, RFC 7714 §8.4). If it is a retransmission of the very same bytes, send the
+    /// protected packet again, or see [`allow_identical_retransmission`](crate::SenderBuilder::allow_identical_retransmission).
+    #[error(
+        "SSRC {ssrc:#010x} already used packet index {index}: the same index is never used twice"
+    )]
+    IndexReused {
+        /// The stream.
+        ssrc: u32,
+        /// `ROC‖SEQ`.
+        index: u64,
+    },
+    /// The index lies so far behind the highest one sent that nobody can tell whether it was used. If the
+    /// source restarted its sequence numbers, move on with [`set_roc`](crate::Sender::set_roc).
+    #[error("SSRC {ssrc:#010x}: sequence number {seq} is too far behind the highest one sent")]
+    IndexTooOld {
+        /// The stream.
+        ssrc: u32,
+        /// The sequence number of the packet.
+        seq: u16,
+    },
+    /// The 48-bit packet index or the 31-bit SRTCP index has come to its end: the stream needs a new SSRC.
+    #[error("SSRC {ssrc:#010x} has used up its {plane} index: continue under a new SSRC")]
+    IndexExhausted {
+        /// The stream.
+        ssrc: u32,
+        /// Which index.
+        plane: Plane,
+    },
+    /// The selected master key has protected as many packets as it may in one of the planes, which ends
+    /// it in both (RFC 3711 §9.2): replace it.
+    #[error("the master key has reached its lifetime: re-key before sending more")]
+    KeyExpired,
+    /// The context knows as many SSRCs as it may.
+    #[error("SSRC {ssrc:#010x} would be one stream too many: this context holds at most {most}")]
+    TooManyStreams {
+        /// The stream that did not fit.
+        ssrc: u32,
+        /// The cap.
+        most: usize,
+    },
+}
+
+/// Why a packet was not accepted. The buffer and all state are as they were; only the statistics count it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum UnprotectError {
+    /// The packet is not SRTP or SRTCP.
+    #[error(transparent)]
+    Malformed(#[from] HeaderError),
+    /// Header, MKI, tag and, for SRTCP, the index word do not fit: not protected, cut, or under another suite.
+    #[error(
+        "the packet has {length} bytes, too few for the header, the MKI and the tag of this suite ({needed})"
+    )]
+    TooShort {
+        /// Bytes that are there.
+        length: usize,
+        /// Bytes needed for an empty payload.
+        needed: usize,
+    },
+    /// The buffer to write to is too small.
+    #[error("the packet needs a buffer of {needed} bytes")]
+    BufferTooSmall {
+        /// Bytes of the packet without its protection.
+        needed: usize,
+    },
+    /// No master key of this context has the packet's MKI (RFC 3711 §3.2.1).
+    #[error("SSRC {ssrc:#010x}: no master key has the MKI of this packet")]
+    UnknownMki {
+        /// The stream, as the packet claims.
+        ssrc: u32,
+    },
+    /// The index was seen: a duplicate or a replay (RFC 3711 §3.3.2). The packet was not verified.
+    #[error("SSRC {ssrc:#010x} has sent index {index} before")]
+    Replayed {
+        /// The stream, as the packet claims.
+        ssrc: u32,
+        /// `ROC‖SEQ`, or the SRTCP index.
+        index: u64,
+    },
+    /// The index lies behind the replay window, or would be negative. The packet was not verified.
+    ///
+    /// A run of these on one stream is how it looks when a peer restarted its sequence numbers; then
+    /// [`restart_rtp`](crate::Receiver::restart_rtp) or [`restart_rtcp`](crate::Receiver::restart_rtcp) is the remedy.
+    #[error(
+        "SSRC {ssrc:#010x}: the packet lies behind the replay window, whose highest index is {highest}"
+    )]
+    TooOld {
+        /// The stream, as the packet claims.
+        ssrc: u32,
+        /// The highest index authenticated so far.
+        highest: u64,
+    },
+    /// The estimated index lies beyond 2^48 − 1: the stream has ended.
+    #[error("SSRC {ssrc:#010x} has used up its packet index")]
+    IndexExhausted {
+        /// The stream, as the packet claims.
+        ssrc: u32,
+    },
+    /// The packet's master key has accepted as many packets as its lifetime allows (RFC 4568 §6.1).
+    #[error("the master key has reached its lifetime: the peer has to re-key")]
+    KeyExpired,
+    /// The tag is wrong: another key, a wrong ROC, a changed packet, or no SRTP at all.
+    #[error(
+        "SSRC {ssrc:#010x}: the packet does not authenticate (other key, other ROC, or changed on the way)"
+    )]
+    AuthenticationFailed {
+        /// The stream, as the packet claims.
+        ssrc: u32,
+    },
+    /// Authentic SRTCP whose E bit says other than this context expects (see [`EBitPolicy`](crate::EBitPolicy)).
+    #[error("SSRC {ssrc:#010x}: authentic SRTCP with E = {e}, where this context expects the other", e = u8::from(*encrypted))]
+    EncryptionMismatch {
+        /// The stream.
+        ssrc: u32,
+        /// The packet's E bit: is it encrypted?
+        encrypted: bool,
+    },
+    /// Without authentication an index may run ahead by at most 2^14, since nothing vouches for it.
+    #[error("SSRC {ssrc:#010x}: unauthenticated packet runs ahead from index {highest} to {index}")]
+    JumpTooFar {
+        /// The stream, as the packet claims.
+        ssrc: u32,
+        /// The packet's index.
+        index: u64,
+        /// The highest index so far.
+        highest: u64,
+    },
+    /// The context knows as many SSRCs as it may.
+    #[error("SSRC {ssrc:#010x} would be one stream too many: this context holds at most {most}")]
+    TooManyStreams {
+        /// The stream that did not fit.
+        ssrc: u32,
+        /// The cap.
+        most: usize,
+    },
+}
+
+/// Why bytes are no master key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyError {
+    /// Key and salt have the wrong length.
+    #[error("{suite} takes {expected} bytes of master key and salt, not {got}")]
+    Length {
+        /// The suite.
+        suite: CryptoSuite,
+        /// Bytes that the suite takes.
+        expected: usize,
+        /// Bytes that were given.
+        got: usize,
+    },
+    /// The text is not base64 (RFC 4648 §4).
+    #[error("the master key is not base64")]
+    Base64,
+}
+
+/// The operating system gave no random bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the operating system gave no random bytes for a master key")]
+pub struct RandomError;
+
+/// The name of a crypto suite that this crate does not know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown crypto suite")]
+pub struct UnknownSuite;
+
+/// A master key does not go with the others of its context. Nothing changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyRingError {
+    /// The keys of one context share one suite.
+    #[error("a key for {got} cannot join a context for {expected}")]
+    Suite {
+        /// The suite of the context.
+        expected: CryptoSuite,
+        /// The suite of the key.
+        got: CryptoSuite,
+    },
+    /// Several keys need MKIs, all of one length (RFC 4568 §6.1).
+    #[error("several master keys need MKIs of one length: {expected} bytes here, not {got}")]
+    MkiLength {
+        /// Bytes of the MKIs of this context, 0 for none.
+        expected: usize,
+        /// Bytes of the MKI of the key, 0 for none.
+        got: usize,
+    },
+    /// Another key of the context has this MKI.
+    #[error("another master key has this MKI")]
+    DuplicateMki,
+    /// No key of the context has this MKI.
+    #[error("no master key has this MKI")]
+    UnknownMki,
+    /// The key is in use: select another one before removing it.
+    #[error("the master key that is in use cannot be removed")]
+    InUse,
+    /// The context holds as many keys as it may.
+    #[error("a context holds at most {most} master keys")]
+    TooManyKeys {
+        /// The cap.
+        most: usize,
+    },
+}
+
+/// Why a context cannot be built as asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// AEAD suites always encrypt SRTP (RFC 7714 §8.2); UNENCRYPTED_SRTCP is allowed.
+    #[error("{suite} always encrypts SRTP: UNENCRYPTED_SRTP does not go with it")]
+    AeadUnencrypted {
+        /// The suite.
+        suite: CryptoSuite,
+    },
+    /// AEAD suites always authenticate SRTP (RFC 7714 §8.2).
+    #[error("{suite} always authenticates SRTP: UNAUTHENTICATED_SRTP does not go with it")]
+    AeadUnauthenticated {
+        /// The suite.
+        suite: CryptoSuite,
+    },
+    /// The suite has no SRTCP tag of that length.
+    #[error("{suite} has no SRTCP tag of {bytes} bytes")]
+    SrtcpTag {
+        /// The suite.
+        suite: CryptoSuite,
+        /// Bytes asked for.
+        bytes: usize,
+    },
+    /// One of the keys does not go with the others.
+    #[error(transparent)]
+    Key(#[from] KeyRingError),
+}
+
+/// Why a rollover counter cannot be set. Nothing changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RocError {
+    /// The stream is further on. A sender would use indices twice; a receiver that really has to go back takes
+    /// [`restart_rtp`](crate::Receiver::restart_rtp).
+    #[error("SSRC {ssrc:#010x} is at ROC {roc} already")]
+    Backwards {
+        /// The stream.
+        ssrc: u32,
+        /// The rollover counter of the highest index so far.
+        roc: u32,
+    },
+    /// The context knows as many SSRCs as it may.
+    #[error("SSRC {ssrc:#010x} would be one stream too many: this context holds at most {most}")]
+    TooManyStreams {
+        /// The stream that did not fit.
+        ssrc: u32,
+        /// The cap.
+        most: usize,
+    },
+}
+
+/// A lifetime of no packets, or above 2^48.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a key lifetime is 1 to 2^48 packets")]
+pub struct LifetimeError;
+
+/// An MKI that is empty, longer than 128 bytes, or too short for its value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an MKI has 1 to 128 bytes, and enough of them for its value")]
+pub struct MkiError;

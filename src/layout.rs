@@ -1,0 +1,290 @@
+//! Where the parts of a protected packet lie (RFC 3711 §3.1 and §3.4, RFC 7714 §8 and §9).
+//!
+//! ```text
+//! HMAC suites   SRTP   header │ payload │ MKI │ tag
+//!               SRTCP  header │ payload │ E‖index │ MKI │ tag
+//! AEAD suites   SRTP   header │ payload │ tag │ MKI
+//!               SRTCP  header │ payload │ tag │ E‖index │ MKI
+//! ```
+//!
+//! Only this module and `header` turn lengths into offsets. It knows nothing of keys.
+
+use core::ops::Range;
+
+/// Bytes of the word that carries the E bit and the SRTCP index (RFC 3711 §3.4).
+pub(crate) const ESRTCP_WORD: usize = 4;
+
+/// What stands behind the payload, the same for every packet of one plane of one context.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Trailer {
+    pub(crate) aead: bool,
+    /// Bytes of the ESRTCP word: 4 for SRTCP, 0 for SRTP.
+    pub(crate) word: usize,
+    /// Bytes of the MKI, 0 without one.
+    pub(crate) mki: usize,
+    /// Bytes of the authentication tag.
+    pub(crate) tag: usize,
+}
+
+impl Trailer {
+    /// Bytes that protection adds to a packet.
+    pub(crate) fn len(self) -> usize {
+        self.word + self.mki + self.tag
+    }
+
+    /// The layout of a packet whose plain form is `plain` bytes long, `header` of them never encrypted.
+    #[inline]
+    pub(crate) fn behind(self, header: usize, plain: usize) -> Layout {
+        let (tag, word, mki) = if self.aead {
+            let word = plain + self.tag;
+            (plain, word, word + self.word)
+        } else {
+            let mki = plain + self.word;
+            (mki + self.mki, plain, mki)
+        };
+        Layout {
+            header,
+            plain,
+            word: word..word + self.word,
+            mki: mki..mki + self.mki,
+            tag: tag..tag + self.tag,
+            total: plain + self.len(),
+        }
+    }
+
+    /// The layout of a protected packet of `total` bytes; `None` if header and trailer do not fit.
+    #[inline]
+    pub(crate) fn within(self, header: usize, total: usize) -> Option<Layout> {
+        let plain = total.checked_sub(self.len())?;
+        (plain >= header).then(|| self.behind(header, plain))
+    }
+}
+
+/// The offsets of one packet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Layout {
+    header: usize,
+    plain: usize,
+    word: Range<usize>,
+    mki: Range<usize>,
+    tag: Range<usize>,
+    total: usize,
+}
+
+impl Layout {
+    /// Bytes of the protected packet.
+    pub(crate) fn total(&self) -> usize {
+        self.total
+    }
+
+    /// Lays this layout over a packet in `bytes`; `None` if it does not fit.
+    #[inline]
+    pub(crate) fn over(self, bytes: &[u8]) -> Option<Laid<&[u8]>> {
+        let bytes = bytes.get(..self.total)?;
+        Some(Laid {
+            bytes,
+            layout: self,
+        })
+    }
+
+    /// Lays this layout over room for a packet; `None` if it does not fit.
+    #[inline]
+    pub(crate) fn over_mut(self, bytes: &mut [u8]) -> Option<Laid<&mut [u8]>> {
+        let bytes = bytes.get_mut(..self.total)?;
+        Some(Laid {
+            bytes,
+            layout: self,
+        })
+    }
+}
+
+/// A packet and where its parts lie.
+///
+/// INVARIANT: `bytes` is exactly `layout.total` long, and every range of a `Layout` ends at or
+/// before `total`. So the empty slices that stand for "out of range" below are never met.
+pub(crate) struct Laid<B> {
+    bytes: B,
+    layout: Layout,
+}
+
+impl<B: AsRef<[u8]>> Laid<B> {
+    fn part(&self, range: Range<usize>) -> &[u8] {
+        self.bytes.as_ref().get(range).unwrap_or_default()
+    }
+
+    /// What is never encrypted: RTP header with CSRCs and extension, or the first 8 bytes of RTCP.
+    pub(crate) fn header(&self) -> &[u8] {
+        self.part(0..self.layout.header)
+    }
+
+    /// The payload, enciphered or not.
+    pub(crate) fn payload(&self) -> &[u8] {
+        self.part(self.layout.header..self.layout.plain)
+    }
+
+    /// Header and payload: all of the packet that has a plain counterpart.
+    pub(crate) fn header_and_payload(&self) -> &[u8] {
+        self.part(0..self.layout.plain)
+    }
+
+    /// The ESRTCP word; empty for SRTP.
+    pub(crate) fn word(&self) -> &[u8] {
+        self.part(self.layout.word.clone())
+    }
+
+    /// What the HMAC suites authenticate, apart from the ROC: header, payload and, in SRTCP, the
+    /// ESRTCP word (RFC 3711 §3.1, §3.4). The MKI is outside.
+    pub(crate) fn hmac_portion(&self) -> &[u8] {
+        self.part(0..self.layout.mki.start)
+    }
+
+    pub(crate) fn mki(&self) -> &[u8] {
+        self.part(self.layout.mki.clone())
+    }
+
+    pub(crate) fn tag(&self) -> &[u8] {
+        self.part(self.layout.tag.clone())
+    }
+
+    /// Bytes of the plain packet.
+    pub(crate) fn plain_len(&self) -> usize {
+        self.layout.plain
+    }
+
+    /// Bytes of the protected packet.
+    pub(crate) fn total(&self) -> usize {
+        self.layout.total
+    }
+}
+
+impl<B: AsMut<[u8]>> Laid<B> {
+    fn part_mut(&mut self, range: Range<usize>) -> &mut [u8] {
+        self.bytes.as_mut().get_mut(range).unwrap_or_default()
+    }
+
+    /// The header, which no cipher changes, and the payload.
+    pub(crate) fn header_and_payload_mut(&mut self) -> (&[u8], &mut [u8]) {
+        let header = self.layout.header;
+        let plain = self.part_mut(0..self.layout.plain);
+        match plain.split_at_mut_checked(header) {
+            Some((header, payload)) => (header, payload),
+            None => Default::default(),
+        }
+    }
+
+    /// Copies a plain packet into its place.
+    pub(crate) fn write_plain(&mut self, packet: &[u8]) {
+        copy(self.part_mut(0..self.layout.plain), packet);
+    }
+
+    pub(crate) fn write_word(&mut self, word: u32) {
+        copy(self.part_mut(self.layout.word.clone()), &word.to_be_bytes());
+    }
+
+    pub(crate) fn write_mki(&mut self, mki: &[u8]) {
+        copy(self.part_mut(self.layout.mki.clone()), mki);
+    }
+
+    /// Writes the leading bytes of `tag`, as many as the suite sends.
+    pub(crate) fn write_tag(&mut self, tag: &[u8]) {
+        copy(self.part_mut(self.layout.tag.clone()), tag);
+    }
+}
+
+/// The ESRTCP word: E bit and SRTCP index, which has 31 bits (RFC 3711 §3.4).
+pub(crate) fn esrtcp_word(encrypted: bool, index: u64) -> u32 {
+    let [_, _, _, _, i0, i1, i2, i3] = index.to_be_bytes();
+    let index = u32::from_be_bytes([i0, i1, i2, i3]) & 0x7fff_ffff;
+    index | (u32::from(encrypted) << 31)
+}
+
+/// The E bit and the SRTCP index of an ESRTCP word (RFC 3711 §3.4).
+pub(crate) fn split_esrtcp(word: &[u8]) -> Option<(bool, u32)> {
+    let word = u32::from_be_bytes(*word.first_chunk()?);
+    Some((word >> 31 == 1, word & 0x7fff_ffff))
+}
+
+/// Copies as many bytes as both sides have.
+fn copy(to: &mut [u8], from: &[u8]) {
+    let both = to.len().min(from.len());
+    if let (Some(to), Some(from)) = (to.get_mut(..both), from.get(..both)) {
+        to.copy_from_slice(from);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+
+    const HMAC: Trailer = Trailer {
+        aead: false,
+        word: 4,
+        mki: 2,
+        tag: 10,
+    };
+    const AEAD: Trailer = Trailer {
+        aead: true,
+        word: 4,
+        mki: 2,
+        tag: 16,
+    };
+
+    #[test]
+    fn every_byte_behind_the_payload_belongs_to_exactly_one_part() {
+        for aead in [false, true] {
+            for word in [0, 4] {
+                for mki in [0, 1, 128] {
+                    for tag in [0, 4, 10, 16] {
+                        let trailer = Trailer {
+                            aead,
+                            word,
+                            mki,
+                            tag,
+                        };
+                        let layout = trailer.behind(12, 40);
+                        let mut owned: Vec<usize> =
+                            [layout.word.clone(), layout.mki.clone(), layout.tag.clone()]
+                                .into_iter()
+                                .flatten()
+                                .collect();
+                        owned.sort_unstable();
+                        assert_eq!(owned, (40..layout.total).collect::<Vec<_>>());
+                        assert_eq!(trailer.within(12, layout.total), Some(layout));
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_parts_stand_in_the_order_of_the_rfcs() {
+        let layout = HMAC.behind(8, 40);
+        assert_eq!(
+            (layout.word, layout.mki, layout.tag),
+            (40..44, 44..46, 46..56)
+        );
+        let layout = AEAD.behind(8, 40);
+        assert_eq!(
+            (layout.tag, layout.word, layout.mki),
+            (40..56, 56..60, 60..62)
+        );
+    }
+
+    #[test]
+    fn a_packet_without_room_for_header_and_trailer_has_no_layout() {
+        assert_eq!(HMAC.within(8, 8 + 15), None);
+        assert!(HMAC.within(8, 8 + 16).is_some());
+        assert_eq!(HMAC.within(8, 3), None);
+    }
+
+    #[test]
+    fn the_esrtcp_word_is_one_bit_and_31() {
+        assert_eq!(split_esrtcp(&[0x80, 0, 0, 1]), Some((true, 1)));
+        assert_eq!(
+            split_esrtcp(&[0x7f, 0xff, 0xff, 0xff]),
+            Some((false, 0x7fff_ffff))
+        );
+        assert_eq!(split_esrtcp(&[0x80, 0, 0]), None);
+    }
+}

@@ -1,0 +1,269 @@
+//! AES, HMAC-SHA1 and GHASH, and the only file that names the crates they come from.
+//!
+//! Keys are scheduled once; what a packet costs is its blocks. Every type wipes its key schedule when dropped.
+
+use aes::cipher::{Array, BlockCipherEncrypt, InnerIvInit, KeyInit, StreamCipherCore};
+use aes::{Aes128Enc, Aes192Enc, Aes256Enc};
+use ghash::{GHash, universal_hash::UniversalHash};
+use hmac::{Hmac, Mac};
+use sha1::{Digest, Sha1};
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
+/// Bytes of an AES block.
+pub(crate) const BLOCK: usize = 16;
+/// Bytes that HMAC-SHA1 gives before truncation, and of its session key (RFC 3711 §5.2).
+pub(crate) const SHA1_LEN: usize = 20;
+
+/// AES in the encrypting direction, the only one that SRTP has.
+pub(crate) enum Aes {
+    Aes128(Aes128Enc),
+    Aes192(Aes192Enc),
+    Aes256(Aes256Enc),
+}
+
+/// The three sizes of AES key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AesKeySize {
+    Aes128,
+    Aes192,
+    Aes256,
+}
+
+impl AesKeySize {
+    pub(crate) const fn bytes(self) -> usize {
+        match self {
+            Self::Aes128 => 16,
+            Self::Aes192 => 24,
+            Self::Aes256 => 32,
+        }
+    }
+}
+
+impl Aes {
+    /// Schedules the key that `fill` writes into a slice of `size` bytes, and wipes the slice.
+    pub(crate) fn new(size: AesKeySize, fill: impl FnOnce(&mut [u8])) -> Self {
+        fn key<const N: usize>(fill: impl FnOnce(&mut [u8])) -> Zeroizing<[u8; N]> {
+            let mut key = Zeroizing::new([0; N]);
+            fill(&mut *key);
+            key
+        }
+        match size {
+            AesKeySize::Aes128 => Self::Aes128(Aes128Enc::new((&*key::<16>(fill)).into())),
+            AesKeySize::Aes192 => Self::Aes192(Aes192Enc::new((&*key::<24>(fill)).into())),
+            AesKeySize::Aes256 => Self::Aes256(Aes256Enc::new((&*key::<32>(fill)).into())),
+        }
+    }
+
+    /// Enciphers one block.
+    #[inline]
+    pub(crate) fn encrypt_block(&self, block: &[u8; BLOCK]) -> [u8; BLOCK] {
+        let mut block = Array::from(*block);
+        match self {
+            Self::Aes128(aes) => aes.encrypt_block(&mut block),
+            Self::Aes192(aes) => aes.encrypt_block(&mut block),
+            Self::Aes256(aes) => aes.encrypt_block(&mut block),
+        }
+        block.into()
+    }
+
+    /// XORs the counter-mode keystream that begins at counter block `first` onto `data`.
+    ///
+    /// The counter is the block as one big-endian number. SRTP starts it at a multiple of 2^16 and gives
+    /// a packet at most 2^16 blocks, GCM starts its 32 bits at 2: neither carries into the nonce.
+    #[inline]
+    pub(crate) fn xor_keystream(&self, first: &[u8; BLOCK], data: &mut [u8]) {
+        fn run<A: BlockCipherEncrypt<BlockSize = aes::cipher::consts::U16>>(
+            aes: &A,
+            first: &[u8; BLOCK],
+            data: &mut [u8],
+        ) {
+            type Ctr128Be<'a, A> = ctr::CtrCore<&'a A, ctr::flavors::Ctr128BE>;
+            // The core takes whole packets at once: no buffer for what is left of a block, which is never used.
+            let keystream = Ctr128Be::inner_iv_init(aes, first.into());
+            // It refuses only what goes beyond 2^128 blocks.
+            let _ = keystream.try_apply_keystream_partial(data.into());
+        }
+        match self {
+            Self::Aes128(aes) => run(aes, first, data),
+            Self::Aes192(aes) => run(aes, first, data),
+            Self::Aes256(aes) => run(aes, first, data),
+        }
+    }
+}
+
+/// HMAC-SHA1 (RFC 2104) with its key already absorbed.
+pub(crate) struct HmacSha1(Hmac<Sha1>);
+
+impl HmacSha1 {
+    /// Absorbs a key, padded with zeros to the block of the hash or, if longer, hashed (RFC 2104 §2).
+    pub(crate) fn new(key: &[u8]) -> Self {
+        let mut block = Zeroizing::new([0; 64]);
+        if let Some(room) = block.get_mut(..key.len()) {
+            room.copy_from_slice(key);
+        } else if let Some(room) = block.first_chunk_mut() {
+            *room = <[u8; SHA1_LEN]>::from(Sha1::digest(key));
+        }
+        Self(Hmac::new((&*block).into()))
+    }
+
+    /// The code of `message` followed by `suffix`.
+    #[inline]
+    pub(crate) fn code(&self, message: &[u8], suffix: &[u8]) -> [u8; SHA1_LEN] {
+        let mut mac = self.0.clone();
+        mac.update(message);
+        mac.update(suffix);
+        mac.finalize().into_bytes().into()
+    }
+}
+
+/// AES-GCM (NIST SP 800-38D) for 12-byte nonces, in two halves: authenticate and encipher.
+///
+/// SRTP needs the halves apart. Opening must not write before the tag is verified, a monitor
+/// verifies without deciphering, and SRTCP authenticates data in two pieces (RFC 7714 §9.3).
+pub(crate) struct Gcm {
+    aes: Aes,
+    ghash: GHash,
+}
+
+impl Gcm {
+    /// Derives the hash key from a scheduled AES key.
+    pub(crate) fn new(aes: Aes) -> Self {
+        let h = Zeroizing::new(aes.encrypt_block(&[0; BLOCK]));
+        let ghash = GHash::new((&*h).into());
+        Self { aes, ghash }
+    }
+
+    /// Enciphers or deciphers `data`.
+    #[inline]
+    pub(crate) fn xor_keystream(&self, nonce: &[u8; 12], data: &mut [u8]) {
+        self.aes.xor_keystream(&counter_block(nonce, 2), data);
+    }
+
+    /// The full tag over associated data `aad` followed by `more_aad` (at most 16 bytes), and `ciphertext`.
+    #[inline]
+    pub(crate) fn tag(
+        &self,
+        nonce: &[u8; 12],
+        aad: &[u8],
+        more_aad: &[u8],
+        ciphertext: &[u8],
+    ) -> [u8; BLOCK] {
+        let mut ghash = self.ghash.clone();
+        let whole_blocks = aad.len() / BLOCK * BLOCK;
+        let (blocks, rest) = aad.split_at_checked(whole_blocks).unwrap_or_default();
+        ghash.update_padded(blocks);
+        let mut tail = [0; 2 * BLOCK];
+        let mut tail_len = 0;
+        for (to, from) in tail.iter_mut().zip(rest.iter().chain(more_aad)) {
+            *to = *from;
+            tail_len += 1;
+        }
+        ghash.update_padded(tail.get(..tail_len).unwrap_or_default());
+        ghash.update_padded(ciphertext);
+
+        let mut lengths = [0; BLOCK];
+        let (aad_bits, text_bits) = lengths.split_at_mut(BLOCK / 2);
+        aad_bits.copy_from_slice(&bits(aad.len() + more_aad.len()));
+        text_bits.copy_from_slice(&bits(ciphertext.len()));
+        ghash.update(&[Array::from(lengths)]);
+
+        let mut tag = self.aes.encrypt_block(&counter_block(nonce, 1));
+        for (t, g) in tag.iter_mut().zip(ghash.finalize()) {
+            *t ^= g;
+        }
+        tag
+    }
+}
+
+fn counter_block(nonce: &[u8; 12], counter: u32) -> [u8; BLOCK] {
+    let mut block = [0; BLOCK];
+    for (to, from) in block
+        .iter_mut()
+        .zip(nonce.iter().copied().chain(counter.to_be_bytes()))
+    {
+        *to = from;
+    }
+    block
+}
+
+fn bits(bytes: usize) -> [u8; 8] {
+    // Packets are bounded by `header::MAX_PACKET`.
+    (u64::try_from(bytes).unwrap_or(u64::MAX) * 8).to_be_bytes()
+}
+
+/// Is `received` the beginning of `computed`? In constant time for a given length of `received`.
+#[inline]
+pub(crate) fn is_truncation_of(received: &[u8], computed: &[u8]) -> bool {
+    computed
+        .get(..received.len())
+        .is_some_and(|computed| bool::from(computed.ct_eq(received)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_vectors::{Hex, read};
+    use aes_gcm::aead::{AeadInOut, KeyInit as _};
+    use alloc::{string::String, vec, vec::Vec};
+    use serde::Deserialize;
+
+    #[test]
+    fn gcm_agrees_with_the_aes_gcm_crate_on_every_length() {
+        let gcm128 = Gcm::new(Aes::new(AesKeySize::Aes128, |key| key.fill(7)));
+        let gcm256 = Gcm::new(Aes::new(AesKeySize::Aes256, |key| key.fill(9)));
+        let oracle128 = aes_gcm::Aes128Gcm::new(&[7; 16].into());
+        let oracle256 = aes_gcm::Aes256Gcm::new(&[9; 32].into());
+        let nonce = [3; 12];
+        for len in 0..300usize {
+            for aad_len in [0, 8, 12, 15, 16, 17, 31, 32, 72, 100] {
+                let aad: Vec<u8> = (0..aad_len).collect();
+                for split in [0, 4, 16].map(|more| aad.len().saturating_sub(more)) {
+                    let plain = vec![0x5a; len];
+                    for (gcm, sealed) in [
+                        (&gcm128, {
+                            let mut buf = plain.clone();
+                            let tag = oracle128
+                                .encrypt_inout_detached(
+                                    &nonce.into(),
+                                    &aad,
+                                    buf.as_mut_slice().into(),
+                                )
+                                .unwrap();
+                            (buf, <[u8; 16]>::from(tag))
+                        }),
+                        (&gcm256, {
+                            let mut buf = plain.clone();
+                            let tag = oracle256
+                                .encrypt_inout_detached(
+                                    &nonce.into(),
+                                    &aad,
+                                    buf.as_mut_slice().into(),
+                                )
+                                .unwrap();
+                            (buf, <[u8; 16]>::from(tag))
+                        }),
+                    ] {
+                        let mut ours = plain.clone();
+                        gcm.xor_keystream(&nonce, &mut ours);
+                        let tag = gcm.tag(&nonce, &aad[..split], &aad[split..], &ours);
+                        assert_eq!((ours, tag), sealed, "{len} bytes, aad {aad_len}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_tag_is_accepted_only_if_every_byte_received_is_right() {
+        let computed = [1u8, 2, 3, 4, 5, 6, 7, 8];
+        assert!(is_truncation_of(&[1, 2, 3, 4], &computed));
+        assert!(is_truncation_of(&computed, &computed));
+        for wrong in 0..4 {
+            let mut received = [1, 2, 3, 4];
+            received[wrong] ^= 0x80;
+            assert!(!is_truncation_of(&received, &computed));
+        }
+        assert!(!is_truncation_of(&[0; 9], &computed));
+    }
+}

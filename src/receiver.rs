@@ -1,0 +1,633 @@
+//! Unprotecting packets: one direction of one RTP session (RFC 3711 §3.3, §3.4).
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use crate::builder::{Builder, EBitPolicy, Formats, Options, SrtcpTag, srtcp_tag_len};
+use crate::context::Context;
+use crate::error::{BuildError, KeyRingError, RocError, UnprotectError};
+use crate::header::{Plane, RTCP_FIXED, RtpHeader, rtcp_ssrc};
+use crate::index::{OutOfRange, PacketIndex};
+use crate::key::{MasterKey, Mki};
+use crate::layout::{Laid, Trailer, split_esrtcp};
+use crate::replay::{Refused, ReplayWindow};
+use crate::ring::KeyUsage;
+use crate::statistics::{Counting, ReceiverStatistics, UnprotectErrorCounts};
+use crate::stream::{self, NotAdmitted, Slot, Stream, TableFull};
+use crate::suite::CryptoSuite;
+use crate::transform::{Authentic, Position};
+
+/// Unprotects SRTP and SRTCP: one direction of one RTP session.
+///
+/// SSRCs are bound late: a stream begins with the first packet of an SSRC that authenticates; forged packets make none.
+/// When a method returns an error, the packet and all state are as they were, so that the caller may try
+/// another rollover counter or another receiver; only the statistics count it. The packet path does not allocate,
+/// but for the first authentic packet of an SSRC, and does at most four verifications a packet.
+///
+/// The exception is asked for by name: under `AES_CM_128_NULL_AUTH` and
+/// [`unauthenticated_srtp`](Builder::unauthenticated_srtp) nothing can be verified, so a forged packet does make streams
+/// and move them, by at most 2^14 a packet.
+///
+/// A `Receiver` is `Send` and `Sync`; unprotecting takes `&mut`.
+pub struct Receiver {
+    context: Context<ReplayWindow, UnprotectErrorCounts>,
+    options: ReceiverOptions,
+    /// The other SRTCP trailer to try, where either tag length is accepted.
+    other_rtcp: Option<Trailer>,
+}
+
+/// Options of a [`Receiver`], from [`Receiver::builder`].
+pub type ReceiverBuilder = Builder<ReceiverOptions>;
+
+/// What only a receiver can be told; see [`ReceiverBuilder`].
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ReceiverOptions {
+    accept_either_srtcp_tag: bool,
+    e_bit: EBitPolicy,
+    search_roc: bool,
+}
+
+impl ReceiverBuilder {
+    /// Accepts SRTCP tags of 4 and of 10 bytes, for the `_32` suites: the peer may be of those that send 4
+    /// (against RFC 4568 §6.2). The length that last proved right is tried first.
+    ///
+    /// The cost: a forger has two chances a packet and chooses the shorter tag, so that one forged packet in 2^32
+    /// passes; and a forged packet takes two verifications.
+    #[must_use]
+    pub fn accept_either_srtcp_tag(mut self) -> Self {
+        self.direction.accept_either_srtcp_tag = true;
+        self
+    }
+
+    /// What to do with SRTCP whose E bit is unexpected. Default: [`EBitPolicy::AsAgreed`].
+    #[must_use]
+    pub fn e_bit(mut self, policy: EBitPolicy) -> Self {
+        self.direction.e_bit = policy;
+        self
+    }
+
+    /// Tries, for the first packet of a stream and after its rollover counter was set, up to four counters: the one that is set
+    /// (or 0), one more, one less, and 0.
+    ///
+    /// For peers that keep their counter where ours begins anew, and for streams whose packets around a roll-over
+    /// were lost. Each guess is a verification, so a forged packet of a new SSRC costs four, and gets as many chances.
+    #[must_use]
+    pub fn search_roc(mut self) -> Self {
+        self.direction.search_roc = true;
+        self
+    }
+
+    /// Builds the receiver.
+    ///
+    /// # Errors
+    /// [`BuildError`] if the options do not go with the suite, or the keys not with each other.
+    pub fn build(self) -> Result<Receiver, BuildError> {
+        let (context, options) = Context::build(self)?;
+        let other_rtcp =
+            options.other_rtcp(&context.options, context.formats, context.ring.suite())?;
+        Ok(Receiver {
+            context,
+            options,
+            other_rtcp,
+        })
+    }
+}
+
+impl ReceiverOptions {
+    /// The SRTCP trailer to try beside that of `formats`.
+    fn other_rtcp(
+        self,
+        options: &Options,
+        formats: Formats,
+        suite: CryptoSuite,
+    ) -> Result<Option<Trailer>, BuildError> {
+        if !self.accept_either_srtcp_tag {
+            return Ok(None);
+        }
+        // Only where 4 bytes are known to be in use.
+        let short = srtcp_tag_len(suite, SrtcpTag::Bytes4)?;
+        let tag = match options.srtcp_tag {
+            SrtcpTag::Bytes4 => srtcp_tag_len(suite, SrtcpTag::Bytes10)?,
+            _ => short,
+        };
+        Ok(Some(Trailer {
+            tag,
+            ..formats.rtcp
+        }))
+    }
+}
+
+impl Receiver {
+    /// A receiver with one master key and no options.
+    #[must_use]
+    pub fn new(key: MasterKey) -> Self {
+        Self {
+            context: Context::new(key),
+            options: ReceiverOptions::default(),
+            other_rtcp: None,
+        }
+    }
+
+    /// Begins a receiver with options.
+    #[must_use]
+    pub fn builder(key: MasterKey) -> ReceiverBuilder {
+        Builder::new(key)
+    }
+
+    /// Unprotects an SRTP packet in place, and returns the RTP packet, a prefix of `packet` (RFC 3711 §3.3).
+    ///
+    /// What is behind it in `packet` afterwards, where MKI and tag were, is unchanged.
+    ///
+    /// # Errors
+    /// [`UnprotectError`]; `packet` and all state are then unchanged.
+    pub fn unprotect_rtp<'p>(
+        &mut self,
+        packet: &'p mut [u8],
+    ) -> Result<&'p mut [u8], UnprotectError> {
+        let opened = self.open(Plane::Rtp, packet, usize::MAX)?;
+        Ok(self.decipher(&opened, packet))
+    }
+
+    /// Unprotects the SRTP packet `srtp` into `out`, and returns the RTP packet there. `out` needs as many bytes as
+    /// the RTP packet has; those of `srtp` are always enough.
+    ///
+    /// # Errors
+    /// [`UnprotectError`]; `out` and all state are then unchanged.
+    pub fn unprotect_rtp_into<'o>(
+        &mut self,
+        srtp: &[u8],
+        out: &'o mut [u8],
+    ) -> Result<&'o mut [u8], UnprotectError> {
+        self.open_into(Plane::Rtp, srtp, out)
+    }
+
+    /// Unprotects the SRTP packet in `packet`, which becomes the RTP packet.
+    ///
+    /// # Errors
+    /// [`UnprotectError`]; `packet` and all state are then unchanged.
+    pub fn unprotect_rtp_vec(&mut self, packet: &mut Vec<u8>) -> Result<(), UnprotectError> {
+        let len = self.unprotect_rtp(packet)?.len();
+        packet.truncate(len);
+        Ok(())
+    }
+
+    /// Authenticates an SRTP packet without deciphering it, for monitors. State moves, and the packet counts, as if it had been
+    /// unprotected: a second time it is a replay. Returns its packet index.
+    ///
+    /// # Errors
+    /// [`UnprotectError`]; all state is then unchanged.
+    pub fn verify_rtp(&mut self, packet: &[u8]) -> Result<PacketIndex, UnprotectError> {
+        let opened = self.open(Plane::Rtp, packet, usize::MAX)?;
+        Ok(PacketIndex::from_value(opened.at.index))
+    }
+
+    /// Unprotects an SRTCP packet in place, and returns the RTCP packet, a prefix of `packet` (RFC 3711 §3.4).
+    ///
+    /// # Errors
+    /// [`UnprotectError`]; `packet` and all state are then unchanged.
+    pub fn unprotect_rtcp<'p>(
+        &mut self,
+        packet: &'p mut [u8],
+    ) -> Result<&'p mut [u8], UnprotectError> {
+        let opened = self.open(Plane::Rtcp, packet, usize::MAX)?;
+        Ok(self.decipher(&opened, packet))
+    }
+
+    /// Unprotects the SRTCP packet `srtcp` into `out`, and returns the RTCP packet there. `out` needs as many bytes as
+    /// the RTCP packet has; those of `srtcp` are always enough.
+    ///
+    /// # Errors
+    /// [`UnprotectError`]; `out` and all state are then unchanged.
+    pub fn unprotect_rtcp_into<'o>(
+        &mut self,
+        srtcp: &[u8],
+        out: &'o mut [u8],
+    ) -> Result<&'o mut [u8], UnprotectError> {
+        self.open_into(Plane::Rtcp, srtcp, out)
+    }
+
+    /// Unprotects the SRTCP packet in `packet`, which becomes the RTCP packet.
+    ///
+    /// # Errors
+    /// [`UnprotectError`]; `packet` and all state are then unchanged.
+    pub fn unprotect_rtcp_vec(&mut self, packet: &mut Vec<u8>) -> Result<(), UnprotectError> {
+        let len = self.unprotect_rtcp(packet)?.len();
+        packet.truncate(len);
+        Ok(())
+    }
+
+    /// Authenticates an SRTCP packet without deciphering it, for monitors. State moves, and the packet counts, as if it had been
+    /// unprotected. Returns its SRTCP index, 0 to 2^31 − 1.
+    ///
+    /// # Errors
+    /// [`UnprotectError`]; all state is then unchanged.
+    pub fn verify_rtcp(&mut self, packet: &[u8]) -> Result<u32, UnprotectError> {
+        let opened = self.open(Plane::Rtcp, packet, usize::MAX)?;
+        Ok(u32::try_from(opened.at.index).unwrap_or(u32::MAX))
+    }
+}
+
+/// A packet that was accepted, still enciphered.
+struct Opened {
+    at: Position,
+    /// The slot of its master key.
+    key: usize,
+    /// Bytes that are never enciphered.
+    header: usize,
+    /// Bytes of the plain packet.
+    plain: usize,
+    enciphered: bool,
+}
+
+/// The packet path.
+impl Receiver {
+    fn open(&mut self, plane: Plane, packet: &[u8], room: usize) -> Result<Opened, UnprotectError> {
+        let opened = match plane {
+            Plane::Rtp => self.open_rtp(packet, room),
+            Plane::Rtcp => self.open_rtcp(packet, room),
+        };
+        if let Err(error) = &opened {
+            self.context.count_error(plane, packet, error);
+        }
+        opened
+    }
+
+    fn open_into<'o>(
+        &mut self,
+        plane: Plane,
+        packet: &[u8],
+        out: &'o mut [u8],
+    ) -> Result<&'o mut [u8], UnprotectError> {
+        let opened = self.open(plane, packet, out.len())?;
+        if let (Some(to), Some(from)) = (out.get_mut(..opened.plain), packet.get(..opened.plain)) {
+            to.copy_from_slice(from);
+        }
+        Ok(self.decipher(&opened, out))
+    }
+
+    /// RFC 3711 §3.3, the receiver's steps. Writes nothing to the packet.
+    fn open_rtp(&mut self, packet: &[u8], room: usize) -> Result<Opened, UnprotectError> {
+        let header = RtpHeader::parse(packet)?;
+        let ssrc = header.ssrc;
+        let enciphered = self.context.formats.enciphers_rtp;
+        let laid = lay(self.context.formats.rtp, header.len, packet, room)?;
+        let slot = self.context.streams.find(ssrc);
+        let guesses = self.guess_rtp(slot, header)?;
+        let key = self.find_key(&laid, ssrc)?;
+
+        let verify = |index: PacketIndex| {
+            let at = Position {
+                plane: Plane::Rtp,
+                ssrc,
+                index: index.value(),
+            };
+            let transform = self.context.ring.get_mut(key)?.transform(at);
+            transform.verify(&laid, at, enciphered)
+        };
+        let authentic = guesses.into_iter().flatten().find_map(verify);
+        let authentic = authentic.ok_or(UnprotectError::AuthenticationFailed { ssrc })?;
+
+        self.accept(slot, key, &authentic, laid.plain_len())?;
+        Ok(Opened {
+            at: authentic.position(),
+            key,
+            header: header.len,
+            plain: laid.plain_len(),
+            enciphered,
+        })
+    }
+
+    /// RFC 3711 §3.4. Writes nothing to the packet.
+    fn open_rtcp(&mut self, packet: &[u8], room: usize) -> Result<Opened, UnprotectError> {
+        let ssrc = rtcp_ssrc(packet)?;
+        let first = self.context.formats.rtcp;
+        match self.open_rtcp_as(first, packet, ssrc, room) {
+            Err(error) => match self.other_rtcp {
+                None => Err(error),
+                Some(other) => {
+                    // Which of the two errors is the true one cannot be told: the first stands.
+                    let opened = self
+                        .open_rtcp_as(other, packet, ssrc, room)
+                        .map_err(|_| error)?;
+                    self.context.formats.rtcp = other;
+                    self.other_rtcp = Some(first);
+                    Ok(opened)
+                }
+            },
+            opened => opened,
+        }
+    }
+
+    /// One of the at most two lengths of tag.
+    fn open_rtcp_as(
+        &mut self,
+        trailer: Trailer,
+        packet: &[u8],
+        ssrc: u32,
+        room: usize,
+    ) -> Result<Opened, UnprotectError> {
+        let laid = lay(trailer, RTCP_FIXED, packet, room)?;
+        let (encrypted, index) = split_esrtcp(laid.word()).unwrap_or_default();
+        let index = u64::from(index);
+        let slot = self.context.streams.find(ssrc);
+        if let Some(stream) = self.context.streams.at(slot) {
+            let highest = stream.srtcp.highest();
+            stream
+                .srtcp
+                .check(index)
+                .map_err(|refused| refusal(refused, ssrc, index, highest))?;
+        }
+        let key = self.find_key(&laid, ssrc)?;
+
+        let at = Position {
+            plane: Plane::Rtcp,
+            ssrc,
+            index,
+        };
+        let suite = self.context.ring.suite();
+        let enciphered = encrypted && suite.encrypts();
+        let ring_key = self.context.ring.get_mut(key);
+        let authentic = ring_key
+            .and_then(|key| key.transform(at).verify(&laid, at, enciphered))
+            .ok_or(UnprotectError::AuthenticationFailed { ssrc })?;
+
+        let expected = self.context.formats.enciphers_rtcp;
+        if enciphered != expected && self.options.e_bit == EBitPolicy::AsAgreed {
+            return Err(UnprotectError::EncryptionMismatch { ssrc, encrypted });
+        }
+        self.accept(slot, key, &authentic, laid.plain_len())?;
+        Ok(Opened {
+            at,
+            key,
+            header: RTCP_FIXED,
+            plain: laid.plain_len(),
+            enciphered,
+        })
+    }
+
+    /// The indices that the sequence number may stand for, without those that were seen.
+    fn guess_rtp(&self, slot: Slot, header: RtpHeader) -> Result<stream::Guesses, UnprotectError> {
+        let RtpHeader { ssrc, seq, .. } = header;
+        let (initial_roc, search) = (self.context.options.initial_roc, self.options.search_roc);
+        let Some(stream) = self.context.streams.at(slot) else {
+            return Ok(stream::first_guesses(initial_roc, seq, search));
+        };
+        let highest = stream.rtp.highest().map(PacketIndex::value);
+        stream
+            .rtp
+            .admit(seq, initial_roc, search)
+            .map_err(|why| match why {
+                NotAdmitted::Refused(refused, index) => {
+                    refusal(refused, ssrc, index.value(), highest)
+                }
+                NotAdmitted::OutOfRange(OutOfRange::Below) => {
+                    refusal(Refused::TooOld, ssrc, 0, highest)
+                }
+                NotAdmitted::OutOfRange(OutOfRange::Above) => {
+                    UnprotectError::IndexExhausted { ssrc }
+                }
+            })
+    }
+
+    /// The slot of the packet's master key, if it is not used up.
+    fn find_key(&self, packet: &Laid<&[u8]>, ssrc: u32) -> Result<usize, UnprotectError> {
+        let slot = self.context.ring.find(packet.mki());
+        let slot = slot.ok_or(UnprotectError::UnknownMki { ssrc })?;
+        match self.context.ring.get(slot) {
+            Some(key) if !key.usage().is_expired() => Ok(slot),
+            _ => Err(UnprotectError::KeyExpired),
+        }
+    }
+
+    /// Moves the state of the packet's stream, which this makes if the packet is its first.
+    fn accept(
+        &mut self,
+        slot: Slot,
+        key: usize,
+        authentic: &Authentic,
+        plain: usize,
+    ) -> Result<(), UnprotectError> {
+        let Context {
+            ring,
+            streams,
+            options,
+            ..
+        } = &mut self.context;
+        let at = authentic.position();
+        let (ssrc, index) = (at.ssrc, at.index);
+        if let (false, Some(stream)) = (authentic.is_proven(), streams.at(slot)) {
+            check_unproven(stream, at)?;
+        }
+        let full = |TableFull { most }| UnprotectError::TooManyStreams { ssrc, most };
+        streams.check_room(slot).map_err(full)?;
+        let most = options.most_streams;
+        let stream = streams
+            .get_or_insert(slot, ssrc, || Stream::new(options.window))
+            .ok_or(UnprotectError::TooManyStreams { ssrc, most })?;
+
+        match at.plane {
+            Plane::Rtp => stream.rtp.accept(authentic),
+            Plane::Rtcp => stream.srtcp.mark(index),
+        }
+        stream.removed_under = None;
+        stream.statistics.count_packet(at.plane, plain);
+        if let Some(key) = ring.get_mut(key) {
+            key.count(at);
+        }
+        Ok(())
+    }
+
+    /// Deciphers a packet that was accepted, and returns its plain form.
+    fn decipher<'p>(&mut self, opened: &Opened, packet: &'p mut [u8]) -> &'p mut [u8] {
+        let plain = packet.get_mut(..opened.plain).unwrap_or_default();
+        if opened.enciphered
+            && let Some(key) = self.context.ring.get_mut(opened.key)
+            && let Some((header, payload)) = plain.split_at_mut_checked(opened.header)
+        {
+            key.transform(opened.at)
+                .decipher(header, payload, opened.at);
+        }
+        plain
+    }
+}
+
+/// Lays out a packet received, whose plain form has to fit in `room` bytes.
+fn lay(
+    trailer: Trailer,
+    header: usize,
+    packet: &[u8],
+    room: usize,
+) -> Result<Laid<&[u8]>, UnprotectError> {
+    let laid = trailer
+        .within(header, packet.len())
+        .and_then(|layout| layout.over(packet))
+        .ok_or(UnprotectError::TooShort {
+            length: packet.len(),
+            needed: header + trailer.len(),
+        })?;
+    match laid.plain_len() {
+        needed if needed > room => Err(UnprotectError::BufferTooSmall { needed }),
+        _ => Ok(laid),
+    }
+}
+
+/// A packet that nothing vouches for may not run far ahead.
+fn check_unproven(
+    stream: &Stream<ReplayWindow, UnprotectErrorCounts>,
+    at: Position,
+) -> Result<(), UnprotectError> {
+    let checked = match at.plane {
+        Plane::Rtp => stream.rtp.check_unproven(at.index),
+        Plane::Rtcp => stream::check_unproven(&stream.srtcp, at.index),
+    };
+    checked.map_err(|highest| UnprotectError::JumpTooFar {
+        ssrc: at.ssrc,
+        index: at.index,
+        highest,
+    })
+}
+
+fn refusal(refused: Refused, ssrc: u32, index: u64, highest: Option<u64>) -> UnprotectError {
+    match refused {
+        Refused::Replayed => UnprotectError::Replayed { ssrc, index },
+        Refused::TooOld => UnprotectError::TooOld {
+            ssrc,
+            highest: highest.unwrap_or_default(),
+        },
+    }
+}
+
+/// Keys, streams and counts.
+impl Receiver {
+    /// The suite of the master keys.
+    #[must_use]
+    pub fn suite(&self) -> CryptoSuite {
+        self.context.ring.suite()
+    }
+
+    /// Adds a master key for the same suite, with an MKI of its own and of the same length. The MKI of a packet decides
+    /// which key it is under, never trial (RFC 4568 §4.3).
+    ///
+    /// # Errors
+    /// [`KeyRingError`] if the key does not go with the others; the receiver is then unchanged.
+    pub fn add_key(&mut self, key: MasterKey) -> Result<(), KeyRingError> {
+        self.context.ring.add(key)
+    }
+
+    /// Removes the key with this MKI, which must not be the only one. Streams are untouched.
+    ///
+    /// # Errors
+    /// [`KeyRingError::UnknownMki`] if there is none, [`KeyRingError::InUse`] if it is the only one; nothing changed then.
+    pub fn remove_key(&mut self, mki: &Mki) -> Result<(), KeyRingError> {
+        let slot = self.context.ring.find(mki.as_bytes());
+        self.context
+            .remove_key(slot.ok_or(KeyRingError::UnknownMki)?)
+    }
+
+    /// Replaces all master keys by this one, which may be for another suite. Streams keep their rollover counters and
+    /// replay windows (RFC 3711 §3.3.1); for a peer that starts anew there is [`restart_rtp`](Self::restart_rtp).
+    ///
+    /// # Errors
+    /// [`BuildError`] if the options that the receiver was built with do not go with the key's suite; nothing changed then.
+    pub fn rekey(&mut self, key: MasterKey) -> Result<(), BuildError> {
+        let mki = key.mki().map_or(0, |mki| mki.as_bytes().len());
+        let formats = self.context.options.formats(key.suite(), mki)?;
+        let other = self
+            .options
+            .other_rtcp(&self.context.options, formats, key.suite())?;
+        self.context.rekey(key)?;
+        self.other_rtcp = other;
+        Ok(())
+    }
+
+    /// The master keys: the MKI of each, if it has one, and how much it has been used.
+    pub fn keys(&self) -> impl Iterator<Item = (Option<&Mki>, KeyUsage)> {
+        self.context.keys()
+    }
+
+    /// Are all keys within [`rekey_threshold`](Builder::rekey_threshold) packets of their end, in either plane?
+    #[must_use]
+    pub fn needs_rekey(&self) -> bool {
+        let threshold = self.context.options.rekey_threshold;
+        self.keys().all(|(_, usage)| usage.is_near_limit(threshold))
+    }
+
+    /// The rollover counter of a stream: the one set for its next packet, or that of the highest index authenticated.
+    /// `None` for an SSRC without either.
+    #[must_use]
+    pub fn roc(&self, ssrc: u32) -> Option<u32> {
+        self.context.roc(ssrc)
+    }
+
+    /// Sets the rollover counter of a stream, for who joins late: before the first packet, or later if it moves on.
+    ///
+    /// It holds for the next packet that authenticates, whose sequence number then counts as the highest; packets after that
+    /// are estimated from there. The value of the highest index so far changes nothing.
+    ///
+    /// # Errors
+    /// [`RocError::Backwards`] if the stream is further on, [`RocError::TooManyStreams`] for a new SSRC beyond the cap;
+    /// nothing changed then.
+    pub fn set_roc(&mut self, ssrc: u32, roc: u32) -> Result<(), RocError> {
+        self.context.set_roc(ssrc, roc)
+    }
+
+    /// Lets a stream begin anew, whose peer restarted its sequence numbers under the same SSRC: the next packet
+    /// is taken at rollover counter `roc`.
+    ///
+    /// **This gives up replay protection** for the SRTP packets of the stream so far: under an unchanged master key they
+    /// would be accepted again. SRTCP is untouched.
+    ///
+    /// # Errors
+    /// [`RocError::TooManyStreams`] for a new SSRC beyond the cap; nothing changed then.
+    pub fn restart_rtp(&mut self, ssrc: u32, roc: u32) -> Result<(), RocError> {
+        self.context.restart_rtp(ssrc, roc)
+    }
+
+    /// Lets the SRTCP of a stream begin anew, whose peer restarted its SRTCP indices: any index is then taken. `false` if there is no such stream.
+    ///
+    /// **This gives up replay protection** for the SRTCP packets of the stream so far, under an unchanged master key.
+    pub fn restart_rtcp(&mut self, ssrc: u32) -> bool {
+        let window = self.context.options.window;
+        match self.context.streams.get_mut(ssrc) {
+            None => false,
+            Some(stream) => {
+                stream.srtcp = ReplayWindow::new(window);
+                true
+            }
+        }
+    }
+
+    /// Removes a stream. Its highest indices stay on record, and count towards
+    /// [`most_streams`](Builder::most_streams), until all keys of today are gone: what the SSRC sent before is not
+    /// accepted again. `false` if there is no such stream.
+    pub fn remove_stream(&mut self, ssrc: u32) -> bool {
+        self.context.remove_stream(ssrc)
+    }
+
+    /// The SSRCs of all streams, ascending.
+    pub fn ssrcs(&self) -> impl Iterator<Item = u32> {
+        self.context.ssrcs()
+    }
+
+    /// What happened so far, over all streams: takes a moment for each.
+    #[must_use]
+    pub fn statistics(&self) -> ReceiverStatistics {
+        self.context.statistics()
+    }
+
+    /// What happened so far in one stream. `None` for an unknown SSRC.
+    #[must_use]
+    pub fn stream_statistics(&self, ssrc: u32) -> Option<ReceiverStatistics> {
+        self.context.stream_statistics(ssrc)
+    }
+}
+
+impl fmt::Debug for Receiver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Receiver")
+            .field("suite", &self.suite())
+            .field("keys", &self.context.ring.len())
+            .field("streams", &self.context.streams.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,263 @@
+//! Have we seen this index? The sliding window of RFC 3711 §3.3.2.
+//!
+//! ```text
+//!             ◄──────────── size ────────────►
+//!    too old │ 1 0 1 1 … one bit an index … 1 │ ahead: never seen
+//! ───────────┴────────────────────────────────┴──────────►  index
+//!                                             ▲ highest
+//! ```
+//!
+//! The bits live in a ring of 64-bit blocks with at least one block to spare, so that moving
+//! ahead clears whole blocks and never shifts.
+
+use alloc::{boxed::Box, vec};
+
+/// How many indices behind the highest one a receiver remembers, for each SSRC and plane: 64 to
+/// 32768 (RFC 3711 §3.3.2 asks for 64 at least). The default is 1024.
+///
+/// A window of n takes between n/8 + 8 and n/4 + 16 bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReplayWindowSize(u16);
+
+impl ReplayWindowSize {
+    /// A window of `packets` indices, or `None` if that is not in 64 ..= 32768.
+    #[must_use]
+    pub const fn new(packets: u16) -> Option<Self> {
+        if packets >= 64 && packets <= 32_768 {
+            Some(Self(packets))
+        } else {
+            None
+        }
+    }
+
+    /// The number of indices.
+    #[must_use]
+    pub const fn packets(self) -> u16 {
+        self.0
+    }
+
+    /// Blocks of 64 bits in the ring, a power of two: the window can touch one more block than
+    /// its size fills, because it need not begin at a block's edge.
+    fn blocks(self) -> usize {
+        (usize::from(self.0).div_ceil(64) + 1).next_power_of_two()
+    }
+}
+
+impl Default for ReplayWindowSize {
+    fn default() -> Self {
+        Self(1024)
+    }
+}
+
+/// Why an index is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// It is in the window and was seen.
+    Replayed,
+    /// It is behind the window.
+    TooOld,
+}
+
+/// The indices seen so far, of one SSRC in one plane.
+#[derive(Debug)]
+pub(crate) struct ReplayWindow {
+    highest: Option<u64>,
+    size: ReplayWindowSize,
+    /// The ring; empty means that no storage is kept and everything up to `highest` counts as seen.
+    blocks: Box<[u64]>,
+}
+
+impl ReplayWindow {
+    /// A window that has seen nothing.
+    pub(crate) fn new(size: ReplayWindowSize) -> Self {
+        Self {
+            highest: None,
+            size,
+            blocks: vec![0; size.blocks()].into_boxed_slice(),
+        }
+    }
+
+    /// The highest index seen.
+    pub(crate) fn highest(&self) -> Option<u64> {
+        self.highest
+    }
+
+    /// Gives the storage back and keeps the highest index: from now on, whatever is not ahead of it is too old.
+    pub(crate) fn release_storage(&mut self) {
+        self.blocks = Box::default();
+    }
+
+    /// Would [`mark`](Self::mark)ing `index` be news?
+    #[inline]
+    pub(crate) fn check(&self, index: u64) -> Result<(), Refused> {
+        let Some(highest) = self.highest else {
+            return Ok(());
+        };
+        let Some(behind) = highest.checked_sub(index) else {
+            return Ok(());
+        };
+        if behind >= u64::from(self.size.0) {
+            return Err(Refused::TooOld);
+        }
+        match self.blocks.get(self.slot(index)) {
+            None => Err(Refused::TooOld),
+            Some(block) if block & bit(index) != 0 => Err(Refused::Replayed),
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// Notes that `index` was seen, and moves the window if it lies ahead.
+    ///
+    /// Only for an index that [`check`](Self::check) let pass.
+    #[inline]
+    pub(crate) fn mark(&mut self, index: u64) {
+        if self.blocks.is_empty() {
+            self.rebuild_storage();
+        }
+        match self.highest {
+            Some(highest) if index <= highest => {}
+            Some(highest) => self.advance(highest, index),
+            None => self.highest = Some(index),
+        }
+        let slot = self.slot(index);
+        if let Some(block) = self.blocks.get_mut(slot) {
+            *block |= bit(index);
+        }
+    }
+
+    /// Clears the blocks between the old and the new highest index: at most the whole ring.
+    fn advance(&mut self, highest: u64, index: u64) {
+        let crossed = (index / 64).saturating_sub(highest / 64);
+        let ring = u64::try_from(self.blocks.len()).unwrap_or(u64::MAX);
+        for step in 1..=crossed.min(ring) {
+            let slot = self.slot(highest.saturating_add(step * 64));
+            if let Some(block) = self.blocks.get_mut(slot) {
+                *block = 0;
+            }
+        }
+        self.highest = Some(index);
+    }
+
+    /// Storage again after [`release_storage`](Self::release_storage), with everything up to the highest index seen.
+    fn rebuild_storage(&mut self) {
+        self.blocks = vec![u64::MAX; self.size.blocks()].into_boxed_slice();
+        if let Some(highest) = self.highest {
+            let slot = self.slot(highest);
+            if let Some(block) = self.blocks.get_mut(slot) {
+                *block = bit(highest) | (bit(highest) - 1);
+            }
+        }
+    }
+
+    fn slot(&self, index: u64) -> usize {
+        // The ring is a power of two of at most 1024 blocks: the mask keeps what a usize holds anywhere.
+        let mask = self.blocks.len().wrapping_sub(1);
+        usize::try_from(index / 64 % 1024).unwrap_or(0) & mask
+    }
+}
+
+fn bit(index: u64) -> u64 {
+    1 << (index % 64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::collections::BTreeSet;
+    use proptest::prelude::*;
+
+    /// The window as RFC 3711 §3.3.2 describes it: a set of numbers and a highest one.
+    struct Oracle {
+        size: u64,
+        seen: BTreeSet<u64>,
+    }
+
+    impl Oracle {
+        fn check(&self, index: u64) -> Result<(), Refused> {
+            let Some(&highest) = self.seen.last() else {
+                return Ok(());
+            };
+            if index + self.size <= highest {
+                Err(Refused::TooOld)
+            } else if self.seen.contains(&index) {
+                Err(Refused::Replayed)
+            } else {
+                Ok(())
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_window_agrees_with_a_set_of_numbers(
+            size in prop_oneof![Just(64u16), Just(65), Just(127), Just(128), Just(1000), Just(1024), Just(32_768), 64..=32_768u16],
+            start in 0u64..1 << 47,
+            steps in prop::collection::vec((-2i64..3, 0u64..40_000), 1..400),
+        ) {
+            let mut window = ReplayWindow::new(ReplayWindowSize::new(size).unwrap());
+            let mut oracle = Oracle { size: u64::from(size), seen: BTreeSet::new() };
+            let mut at = start;
+            for (direction, distance) in steps {
+                let distance = if direction.abs() == 1 { distance % 130 } else { distance };
+                at = at.saturating_add_signed(direction.signum() * i64::try_from(distance).unwrap());
+                prop_assert_eq!(window.check(at), oracle.check(at), "index {}", at);
+                if oracle.check(at).is_ok() {
+                    window.mark(at);
+                    oracle.seen.insert(at);
+                }
+                prop_assert_eq!(window.highest(), oracle.seen.last().copied());
+            }
+        }
+    }
+
+    #[test]
+    fn every_size_remembers_exactly_its_number_of_indices() {
+        for size in [64u16, 65, 127, 128, 129, 1000, 1024, 4095, 32_767, 32_768] {
+            let mut window = ReplayWindow::new(ReplayWindowSize::new(size).unwrap());
+            let highest = 100_000;
+            window.mark(highest);
+            let oldest = highest - u64::from(size) + 1;
+            assert_eq!(window.check(oldest), Ok(()), "size {size}");
+            assert_eq!(
+                window.check(oldest - 1),
+                Err(Refused::TooOld),
+                "size {size}"
+            );
+            window.mark(oldest);
+            assert_eq!(window.check(oldest), Err(Refused::Replayed), "size {size}");
+        }
+    }
+
+    #[test]
+    fn without_storage_everything_up_to_the_highest_counts_as_seen_and_still_does_afterwards() {
+        for highest in [0u64, 63, 64, 1000, 65_536 + 17] {
+            let mut window = ReplayWindow::new(ReplayWindowSize::default());
+            window.mark(highest);
+            window.release_storage();
+            assert_eq!(window.check(highest), Err(Refused::TooOld));
+            assert_eq!(window.check(highest + 3), Ok(()));
+            window.mark(highest + 3);
+            for seen in highest.saturating_sub(1000)..=highest {
+                assert!(window.check(seen).is_err(), "{seen} of {highest}");
+            }
+            assert_eq!(window.check(highest + 1), Ok(()));
+            assert_eq!(window.check(highest + 3), Err(Refused::Replayed));
+        }
+    }
+
+    #[test]
+    fn index_0_can_be_seen_and_replayed() {
+        let mut window = ReplayWindow::new(ReplayWindowSize::default());
+        assert_eq!(window.check(0), Ok(()));
+        window.mark(0);
+        assert_eq!(window.check(0), Err(Refused::Replayed));
+    }
+
+    #[test]
+    fn sizes_outside_64_to_32768_do_not_exist() {
+        assert!(ReplayWindowSize::new(63).is_none());
+        assert!(ReplayWindowSize::new(64).is_some());
+        assert!(ReplayWindowSize::new(32_768).is_some());
+        assert!(ReplayWindowSize::new(32_769).is_none());
+    }
+}

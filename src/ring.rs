@@ -1,0 +1,332 @@
+//! The master keys of a context, their session keys, and how much each has been used.
+//!
+//! Keys come and go here while streams go on elsewhere: nothing in this module knows an SSRC.
+
+use alloc::vec::Vec;
+
+use crate::error::KeyRingError;
+use crate::header::Plane;
+use crate::kdf::{Kdf, KeyDerivationRate};
+use crate::key::{MasterKey, Mki};
+use crate::suite::CryptoSuite;
+use crate::transform::{Position, Transform};
+
+/// Master keys in one context, at most: the MKI of each packet is looked for among them.
+const MAX_KEYS: usize = 64;
+
+/// How much of a master key's life is over. Packets are counted over all SSRCs, SRTP and SRTCP apart;
+/// whichever count comes to its end first ends the key for both (RFC 3711 §9.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct KeyUsage {
+    /// SRTP packets protected, or accepted, under the key.
+    pub rtp_packets: u64,
+    /// SRTCP packets protected, or accepted, under the key.
+    pub rtcp_packets: u64,
+    /// The most SRTP packets for this key.
+    pub rtp_limit: u64,
+    /// The most SRTCP packets for this key.
+    pub rtcp_limit: u64,
+}
+
+impl KeyUsage {
+    fn of(key: &MasterKey) -> Self {
+        let suite = key.suite();
+        // RFC 4568 §6.1: each count has to be less than a signalled lifetime.
+        let limit = |default: u64, greatest: u64| match key.lifetime() {
+            Some(lifetime) => (lifetime.packets() - 1).min(greatest),
+            None => default,
+        };
+        Self {
+            rtp_packets: 0,
+            rtcp_packets: 0,
+            rtp_limit: limit(suite.default_rtp_lifetime(), suite.greatest_rtp_lifetime()),
+            rtcp_limit: limit(
+                suite.default_rtcp_lifetime(),
+                suite.greatest_rtcp_lifetime(),
+            ),
+        }
+    }
+
+    /// SRTP packets that may still follow. 0 in either plane ends the key for both.
+    #[must_use]
+    pub fn rtp_remaining(&self) -> u64 {
+        self.rtp_limit.saturating_sub(self.rtp_packets)
+    }
+
+    /// SRTCP packets that may still follow. 0 in either plane ends the key for both.
+    #[must_use]
+    pub fn rtcp_remaining(&self) -> u64 {
+        self.rtcp_limit.saturating_sub(self.rtcp_packets)
+    }
+
+    /// Has the key come to its end?
+    #[must_use]
+    pub fn is_expired(&self) -> bool {
+        self.rtp_packets >= self.rtp_limit || self.rtcp_packets >= self.rtcp_limit
+    }
+
+    /// May at most `threshold` packets follow in either plane? Then it is time to re-key.
+    #[must_use]
+    pub fn is_near_limit(&self, threshold: u64) -> bool {
+        self.rtp_remaining() <= threshold || self.rtcp_remaining() <= threshold
+    }
+
+    #[inline]
+    fn count(&mut self, plane: Plane) {
+        match plane {
+            Plane::Rtp => self.rtp_packets += 1,
+            Plane::Rtcp => self.rtcp_packets += 1,
+        }
+    }
+}
+
+/// One master key, ready for packets.
+pub(crate) struct RingKey {
+    mki: Option<Mki>,
+    /// Keys are numbered in the order they came.
+    serial: u64,
+    rtp: SessionKeys,
+    rtcp: SessionKeys,
+    usage: KeyUsage,
+}
+
+impl RingKey {
+    fn new(mut key: MasterKey, rate: Option<KeyDerivationRate>, serial: u64) -> Self {
+        Self {
+            rtp: SessionKeys::new(&key, Plane::Rtp, rate),
+            rtcp: SessionKeys::new(&key, Plane::Rtcp, rate),
+            usage: KeyUsage::of(&key),
+            mki: key.take_mki(),
+            serial,
+        }
+    }
+
+    pub(crate) fn mki_bytes(&self) -> &[u8] {
+        self.mki.as_ref().map(Mki::as_bytes).unwrap_or_default()
+    }
+
+    pub(crate) fn mki(&self) -> Option<&Mki> {
+        self.mki.as_ref()
+    }
+
+    pub(crate) fn usage(&self) -> KeyUsage {
+        self.usage
+    }
+
+    /// The transform for the packet at `at`.
+    #[inline]
+    pub(crate) fn transform(&mut self, at: Position) -> &Transform {
+        match at.plane {
+            Plane::Rtp => self.rtp.at(at.index),
+            Plane::Rtcp => self.rtcp.at(at.index),
+        }
+    }
+
+    /// Counts the packet at `at`, which this key has sealed or which is authentic under it.
+    #[inline]
+    pub(crate) fn count(&mut self, at: Position) {
+        self.usage.count(at.plane);
+        match at.plane {
+            Plane::Rtp => self.rtp.keep(at.index),
+            Plane::Rtcp => self.rtcp.keep(at.index),
+        }
+    }
+}
+
+/// The session keys of one plane under one master key.
+enum SessionKeys {
+    /// Derived once (RFC 3711 §4.3.1: a key derivation rate of zero).
+    Once(Transform),
+    /// Derived anew every so many packets.
+    PerEpoch(EpochKeys),
+}
+
+impl SessionKeys {
+    fn new(key: &MasterKey, plane: Plane, rate: Option<KeyDerivationRate>) -> Self {
+        let kdf = Kdf::new(key);
+        match rate {
+            None => Self::Once(Transform::derive(key.suite(), &kdf, plane, 0)),
+            Some(rate) => Self::PerEpoch(EpochKeys::new(key.suite(), kdf, plane, rate)),
+        }
+    }
+
+    #[inline]
+    fn at(&mut self, index: u64) -> &Transform {
+        match self {
+            Self::Once(transform) => transform,
+            Self::PerEpoch(keys) => keys.at(index),
+        }
+    }
+
+    #[inline]
+    fn keep(&mut self, index: u64) {
+        if let Self::PerEpoch(keys) = self {
+            keys.keep(index);
+        }
+    }
+}
+
+/// Session keys under a key derivation rate. They depend on the epoch alone, not on the SSRC (RFC 3711
+/// §4.3.1), so a few are kept for all streams.
+///
+/// The epoch of a packet that nobody has vouched for is derived aside, into `guess`, and changes places with the
+/// oldest of those kept once a packet under it was authentic: a forged packet costs a derivation and displaces nothing.
+struct EpochKeys {
+    suite: CryptoSuite,
+    kdf: Kdf,
+    plane: Plane,
+    rate: KeyDerivationRate,
+    kept: Vec<(u64, Transform)>,
+    oldest: usize,
+    guess: (u64, Transform),
+}
+
+impl EpochKeys {
+    /// Two for each of a few streams: packets are reordered across the edge of an epoch.
+    const KEPT: usize = 8;
+
+    fn new(suite: CryptoSuite, kdf: Kdf, plane: Plane, rate: KeyDerivationRate) -> Self {
+        let first = || (0, Transform::derive(suite, &kdf, plane, 0));
+        Self {
+            kept: core::iter::repeat_with(first).take(Self::KEPT).collect(),
+            oldest: 0,
+            guess: first(),
+            suite,
+            plane,
+            rate,
+            kdf,
+        }
+    }
+
+    fn at(&mut self, index: u64) -> &Transform {
+        let r = self.rate.epoch(index);
+        if let Some((_, transform)) = self.kept.iter().find(|(kept, _)| *kept == r) {
+            return transform;
+        }
+        if self.guess.0 != r {
+            self.guess = (r, Transform::derive(self.suite, &self.kdf, self.plane, r));
+        }
+        &self.guess.1
+    }
+
+    fn keep(&mut self, index: u64) {
+        let r = self.rate.epoch(index);
+        if self.guess.0 == r && self.kept.iter().all(|(kept, _)| *kept != r) {
+            if let Some(oldest) = self.kept.get_mut(self.oldest) {
+                core::mem::swap(oldest, &mut self.guess);
+            }
+            self.oldest = (self.oldest + 1) % Self::KEPT;
+        }
+    }
+}
+
+/// The master keys of one context: all for one suite, with MKIs of one length or a single key without.
+pub(crate) struct KeyRing {
+    suite: CryptoSuite,
+    rate: Option<KeyDerivationRate>,
+    keys: Vec<RingKey>,
+    next_serial: u64,
+}
+
+impl KeyRing {
+    /// A ring of one.
+    pub(crate) fn new(key: MasterKey, rate: Option<KeyDerivationRate>) -> Self {
+        let suite = key.suite();
+        Self {
+            suite,
+            rate,
+            keys: Vec::from([RingKey::new(key, rate, 0)]),
+            next_serial: 1,
+        }
+    }
+
+    /// Replaces all keys by one, which may be for another suite.
+    pub(crate) fn replace(&mut self, key: MasterKey) {
+        self.suite = key.suite();
+        let key = RingKey::new(key, self.rate, self.next_serial);
+        self.keys = Vec::from([key]);
+        self.next_serial += 1;
+    }
+
+    /// Adds a key for the same suite, with an MKI of its own.
+    pub(crate) fn add(&mut self, key: MasterKey) -> Result<(), KeyRingError> {
+        if key.suite() != self.suite {
+            let (expected, got) = (self.suite, key.suite());
+            return Err(KeyRingError::Suite { expected, got });
+        }
+        let got = key.mki().map_or(0, |mki| mki.as_bytes().len());
+        let expected = self.mki_len();
+        if got != expected || got == 0 {
+            return Err(KeyRingError::MkiLength { expected, got });
+        }
+        if key
+            .mki()
+            .is_some_and(|mki| self.find(mki.as_bytes()).is_some())
+        {
+            return Err(KeyRingError::DuplicateMki);
+        }
+        if self.keys.len() >= MAX_KEYS {
+            return Err(KeyRingError::TooManyKeys { most: MAX_KEYS });
+        }
+        self.keys
+            .push(RingKey::new(key, self.rate, self.next_serial));
+        self.next_serial += 1;
+        Ok(())
+    }
+
+    /// Removes the key at `slot`; the slots behind it move up by one. The caller sees to it that one remains.
+    pub(crate) fn remove(&mut self, slot: usize) {
+        if slot < self.keys.len() {
+            self.keys.remove(slot);
+        }
+    }
+
+    /// The slot of the key with this MKI: exactly one or none, never by trial (RFC 4568 §4.3). Without
+    /// MKIs the slot of the only key.
+    #[inline]
+    pub(crate) fn find(&self, mki: &[u8]) -> Option<usize> {
+        self.keys.iter().position(|key| key.mki_bytes() == mki)
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, slot: usize) -> Option<&RingKey> {
+        self.keys.get(slot)
+    }
+
+    #[inline]
+    pub(crate) fn get_mut(&mut self, slot: usize) -> Option<&mut RingKey> {
+        self.keys.get_mut(slot)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &RingKey> {
+        self.keys.iter()
+    }
+
+    pub(crate) fn suite(&self) -> CryptoSuite {
+        self.suite
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Bytes of the MKI in each packet, 0 without.
+    pub(crate) fn mki_len(&self) -> usize {
+        self.keys.first().map_or(0, |key| key.mki_bytes().len())
+    }
+
+    /// The serial number of the key that came last.
+    pub(crate) fn newest_serial(&self) -> u64 {
+        self.next_serial - 1
+    }
+
+    /// The serial number of the oldest key that is still here.
+    pub(crate) fn oldest_serial(&self) -> u64 {
+        self.keys
+            .iter()
+            .map(|key| key.serial)
+            .min()
+            .unwrap_or(self.next_serial)
+    }
+}

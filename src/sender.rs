@@ -1,0 +1,491 @@
+//! Protecting packets: one direction of one RTP session (RFC 3711 §3.3).
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use crate::builder::Builder;
+use crate::context::Context;
+use crate::error::{BuildError, KeyRingError, ProtectError, RocError};
+use crate::header::{Plane, RTCP_FIXED, RtpHeader, rtcp_ssrc};
+use crate::index::{OutOfRange, PacketIndex};
+use crate::key::{MasterKey, Mki};
+use crate::layout::{Laid, Layout, esrtcp_word};
+use crate::replay::Refused;
+use crate::ring::{KeyUsage, RingKey};
+use crate::statistics::{Counting, ProtectErrorCounts, SenderStatistics};
+use crate::stream::{Slot, SrtcpCounter, Stream, TableFull};
+use crate::suite::CryptoSuite;
+use crate::transform::Position;
+
+/// Protects RTP and RTCP: one direction of one RTP session.
+///
+/// SSRCs are bound late: a stream begins with its first packet, at rollover counter 0 unless told otherwise. Every
+/// method that protects makes all checks first; when it returns an error, the buffer, the index and every count are
+/// as they were. The packet path does not allocate, but for the first packet of an SSRC.
+///
+/// A `Sender` is `Send` and `Sync`; protecting takes `&mut`. RTP and RTCP of one session share a sender. To spread work
+/// over threads, give each its own sessions or directions, or, under a key each, its own SSRCs.
+pub struct Sender {
+    context: Context<SrtcpCounter, ProtectErrorCounts>,
+    selected: usize,
+    options: SenderOptions,
+}
+
+/// Options of a [`Sender`], from [`Sender::builder`].
+pub type SenderBuilder = Builder<SenderOptions>;
+
+/// What only a sender can be told; see [`SenderBuilder`].
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SenderOptions {
+    allow_identical_retransmission: bool,
+    first_srtcp_index: u32,
+}
+
+impl SenderBuilder {
+    /// Protects a packet again whose index was used, if the index is still in the window.
+    ///
+    /// **Only for byte-identical packets.** Other bytes under the same index are enciphered with the same
+    /// keystream, which gives both away, and under AES-GCM the authentication key with them (RFC 3711 §9.1,
+    /// RFC 7714 §8.4). Nothing here can check it: the caller promises. Each time counts towards the key's lifetime.
+    #[must_use]
+    pub fn allow_identical_retransmission(mut self) -> Self {
+        self.direction.allow_identical_retransmission = true;
+        self
+    }
+
+    /// Begins SRTCP indices at 1, for peers that take no 0. RFC 3711 §3.4 begins at 0, which is the default.
+    #[must_use]
+    pub fn first_srtcp_index_1(mut self) -> Self {
+        self.direction.first_srtcp_index = 1;
+        self
+    }
+
+    /// Builds the sender. The first key is selected.
+    ///
+    /// # Errors
+    /// [`BuildError`] if the options do not go with the suite, or the keys not with each other.
+    pub fn build(self) -> Result<Sender, BuildError> {
+        let (context, options) = Context::build(self)?;
+        Ok(Sender {
+            context,
+            selected: 0,
+            options,
+        })
+    }
+}
+
+impl Sender {
+    /// A sender with one master key and no options.
+    #[must_use]
+    pub fn new(key: MasterKey) -> Self {
+        Self {
+            context: Context::new(key),
+            selected: 0,
+            options: SenderOptions::default(),
+        }
+    }
+
+    /// Begins a sender with options.
+    #[must_use]
+    pub fn builder(key: MasterKey) -> SenderBuilder {
+        Builder::new(key)
+    }
+
+    /// Protects, in place, the RTP packet in the first `len` bytes of `buf`, and returns the SRTP packet, which
+    /// is [`rtp_overhead`](Self::rtp_overhead) bytes longer (RFC 3711 §3.3).
+    ///
+    /// # Errors
+    /// [`ProtectError`]; `buf` is then unchanged and no index is used.
+    pub fn protect_rtp<'b>(
+        &mut self,
+        buf: &'b mut [u8],
+        len: usize,
+    ) -> Result<&'b mut [u8], ProtectError> {
+        self.protect(Plane::Rtp, Source::InPlace(len), buf)
+    }
+
+    /// Protects the RTP packet `rtp` into `out`, and returns the SRTP packet there. `out` needs
+    /// [`rtp_overhead`](Self::rtp_overhead) bytes more than `rtp` has.
+    ///
+    /// # Errors
+    /// [`ProtectError`]; `out` is then unchanged and no index is used.
+    pub fn protect_rtp_into<'b>(
+        &mut self,
+        rtp: &[u8],
+        out: &'b mut [u8],
+    ) -> Result<&'b mut [u8], ProtectError> {
+        self.protect(Plane::Rtp, Source::From(rtp), out)
+    }
+
+    /// Protects the RTP packet in `packet`, which grows by [`rtp_overhead`](Self::rtp_overhead) bytes.
+    ///
+    /// # Errors
+    /// [`ProtectError`]; `packet` is then unchanged and no index is used.
+    pub fn protect_rtp_vec(&mut self, packet: &mut Vec<u8>) -> Result<(), ProtectError> {
+        self.protect_vec(Plane::Rtp, packet)
+    }
+
+    /// Protects, in place, the RTCP compound packet in the first `len` bytes of `buf`, and returns the SRTCP packet, which
+    /// is [`rtcp_overhead`](Self::rtcp_overhead) bytes longer (RFC 3711 §3.4). Reduced-size RTCP (RFC 5506) is as good.
+    ///
+    /// # Errors
+    /// [`ProtectError`]; `buf` is then unchanged and no index is used.
+    pub fn protect_rtcp<'b>(
+        &mut self,
+        buf: &'b mut [u8],
+        len: usize,
+    ) -> Result<&'b mut [u8], ProtectError> {
+        self.protect(Plane::Rtcp, Source::InPlace(len), buf)
+    }
+
+    /// Protects the RTCP packet `rtcp` into `out`, and returns the SRTCP packet there. `out` needs
+    /// [`rtcp_overhead`](Self::rtcp_overhead) bytes more than `rtcp` has.
+    ///
+    /// # Errors
+    /// [`ProtectError`]; `out` is then unchanged and no index is used.
+    pub fn protect_rtcp_into<'b>(
+        &mut self,
+        rtcp: &[u8],
+        out: &'b mut [u8],
+    ) -> Result<&'b mut [u8], ProtectError> {
+        self.protect(Plane::Rtcp, Source::From(rtcp), out)
+    }
+
+    /// Protects the RTCP packet in `packet`, which grows by [`rtcp_overhead`](Self::rtcp_overhead) bytes.
+    ///
+    /// # Errors
+    /// [`ProtectError`]; `packet` is then unchanged and no index is used.
+    pub fn protect_rtcp_vec(&mut self, packet: &mut Vec<u8>) -> Result<(), ProtectError> {
+        self.protect_vec(Plane::Rtcp, packet)
+    }
+
+    /// Bytes that protection adds to an RTP packet: MKI and tag.
+    #[must_use]
+    pub fn rtp_overhead(&self) -> usize {
+        self.context.formats.rtp.len()
+    }
+
+    /// Bytes that protection adds to an RTCP packet: the word of E bit and index, MKI and tag.
+    #[must_use]
+    pub fn rtcp_overhead(&self) -> usize {
+        self.context.formats.rtcp.len()
+    }
+}
+
+/// Where the plain packet is.
+#[derive(Clone, Copy)]
+enum Source<'a> {
+    /// In so many bytes at the beginning of the output.
+    InPlace(usize),
+    From(&'a [u8]),
+}
+
+/// The packet path.
+impl Sender {
+    fn protect<'b>(
+        &mut self,
+        plane: Plane,
+        source: Source<'_>,
+        out: &'b mut [u8],
+    ) -> Result<&'b mut [u8], ProtectError> {
+        let sealed = match plane {
+            Plane::Rtp => self.seal_rtp(source, out),
+            Plane::Rtcp => self.seal_rtcp(source, out),
+        };
+        match sealed {
+            Ok(total) => Ok(out.get_mut(..total).unwrap_or_default()),
+            Err(error) => {
+                let packet = plain_packet(source, out).unwrap_or_default();
+                self.context.count_error(plane, packet, &error);
+                Err(error)
+            }
+        }
+    }
+
+    fn protect_vec(&mut self, plane: Plane, packet: &mut Vec<u8>) -> Result<(), ProtectError> {
+        let len = packet.len();
+        let overhead = match plane {
+            Plane::Rtp => self.rtp_overhead(),
+            Plane::Rtcp => self.rtcp_overhead(),
+        };
+        packet.resize(len + overhead, 0);
+        let sealed = self
+            .protect(plane, Source::InPlace(len), packet)
+            .map(|_| ());
+        if sealed.is_err() {
+            packet.truncate(len);
+        }
+        sealed
+    }
+
+    /// RFC 3711 §3.3, the sender's steps; returns the length of the SRTP packet.
+    fn seal_rtp(&mut self, source: Source<'_>, out: &mut [u8]) -> Result<usize, ProtectError> {
+        let plain = plain_packet(source, out)?;
+        let header = RtpHeader::parse(plain)?;
+        let layout = self.context.formats.rtp.behind(header.len, plain.len());
+        let mut packet = room_for(layout, out)?;
+
+        let (slot, index) = self.next_rtp_index(header)?;
+        let at = Position {
+            plane: Plane::Rtp,
+            ssrc: header.ssrc,
+            index: index.value(),
+        };
+        let enciphers = self.context.formats.enciphers_rtp;
+        let (key, stream) = self.key_and_stream(slot, header.ssrc)?;
+
+        // Nothing below can fail.
+        stream.rtp.send(index);
+        stream
+            .statistics
+            .count_packet(Plane::Rtp, packet.plain_len());
+        Ok(seal(key, &mut packet, source, at, enciphers, None))
+    }
+
+    /// RFC 3711 §3.4; returns the length of the SRTCP packet.
+    fn seal_rtcp(&mut self, source: Source<'_>, out: &mut [u8]) -> Result<usize, ProtectError> {
+        let plain = plain_packet(source, out)?;
+        let ssrc = rtcp_ssrc(plain)?;
+        let layout = self.context.formats.rtcp.behind(RTCP_FIXED, plain.len());
+        let mut packet = room_for(layout, out)?;
+
+        let slot = self.context.streams.find(ssrc);
+        let counter = self
+            .context
+            .streams
+            .at(slot)
+            .map_or(SrtcpCounter::NONE, |s| s.srtcp);
+        let plane = Plane::Rtcp;
+        let index = counter
+            .next(self.options.first_srtcp_index)
+            .ok_or(ProtectError::IndexExhausted { ssrc, plane })?;
+        let at = Position {
+            plane,
+            ssrc,
+            index: index.into(),
+        };
+        let enciphers = self.context.formats.enciphers_rtcp;
+        let (key, stream) = self.key_and_stream(slot, ssrc)?;
+
+        // Nothing below can fail.
+        stream.srtcp.send(index);
+        stream.statistics.count_packet(plane, packet.plain_len());
+        let word = esrtcp_word(enciphers, at.index);
+        Ok(seal(key, &mut packet, source, at, enciphers, Some(word)))
+    }
+
+    /// The index for the next packet of a stream: never one that was used.
+    fn next_rtp_index(&self, header: RtpHeader) -> Result<(Slot, PacketIndex), ProtectError> {
+        let RtpHeader { ssrc, seq, .. } = header;
+        let slot = self.context.streams.find(ssrc);
+        let initial_roc = self.context.options.initial_roc;
+        let Some(stream) = self.context.streams.at(slot) else {
+            return Ok((slot, PacketIndex::new(initial_roc, seq)));
+        };
+        let index = stream.rtp.next(seq, initial_roc).map_err(|end| match end {
+            OutOfRange::Below => ProtectError::IndexTooOld { ssrc, seq },
+            OutOfRange::Above => ProtectError::IndexExhausted {
+                ssrc,
+                plane: Plane::Rtp,
+            },
+        })?;
+        match stream.rtp.check(index) {
+            Ok(()) => Ok((slot, index)),
+            Err(Refused::Replayed) if self.options.allow_identical_retransmission => {
+                Ok((slot, index))
+            }
+            Err(Refused::Replayed) => Err(ProtectError::IndexReused {
+                ssrc,
+                index: index.value(),
+            }),
+            Err(Refused::TooOld) => Err(ProtectError::IndexTooOld { ssrc, seq }),
+        }
+    }
+
+    /// The selected key, if it is not used up, and the stream at `slot`, if there is room for it.
+    fn key_and_stream(
+        &mut self,
+        slot: Slot,
+        ssrc: u32,
+    ) -> Result<(&mut RingKey, &mut Stream<SrtcpCounter, ProtectErrorCounts>), ProtectError> {
+        let Context {
+            ring,
+            streams,
+            options,
+            ..
+        } = &mut self.context;
+        let key = ring
+            .get_mut(self.selected)
+            .ok_or(ProtectError::KeyExpired)?;
+        if key.usage().is_expired() {
+            return Err(ProtectError::KeyExpired);
+        }
+        let full = |TableFull { most }| ProtectError::TooManyStreams { ssrc, most };
+        streams.check_room(slot).map_err(full)?;
+        let most = options.most_streams;
+        let stream = streams
+            .get_or_insert(slot, ssrc, || Stream::new(options.window))
+            .ok_or(ProtectError::TooManyStreams { ssrc, most })?;
+        stream.removed_under = None;
+        Ok((key, stream))
+    }
+}
+
+/// The bytes of the plain packet.
+fn plain_packet<'a>(source: Source<'a>, out: &'a [u8]) -> Result<&'a [u8], ProtectError> {
+    match source {
+        Source::From(packet) => Ok(packet),
+        Source::InPlace(len) => out
+            .get(..len)
+            .ok_or(ProtectError::BufferTooSmall { needed: len }),
+    }
+}
+
+/// Lays the protected packet out in `out`.
+fn room_for<'b>(layout: Layout, out: &'b mut [u8]) -> Result<Laid<&'b mut [u8]>, ProtectError> {
+    let needed = layout.total();
+    layout
+        .over_mut(out)
+        .ok_or(ProtectError::BufferTooSmall { needed })
+}
+
+/// Writes the protected packet, and returns its length.
+fn seal(
+    key: &mut RingKey,
+    packet: &mut Laid<&mut [u8]>,
+    source: Source<'_>,
+    at: Position,
+    enciphers: bool,
+    word: Option<u32>,
+) -> usize {
+    if let Source::From(plain) = source {
+        packet.write_plain(plain);
+    }
+    if let Some(word) = word {
+        packet.write_word(word);
+    }
+    packet.write_mki(key.mki_bytes());
+    key.transform(at).seal(packet, at, enciphers);
+    key.count(at);
+    packet.total()
+}
+
+/// Keys, streams and counts.
+impl Sender {
+    /// The suite of the master keys.
+    #[must_use]
+    pub fn suite(&self) -> CryptoSuite {
+        self.context.ring.suite()
+    }
+
+    /// Adds a master key for the same suite, with an MKI of its own and of the same length. It is not selected.
+    ///
+    /// # Errors
+    /// [`KeyRingError`] if the key does not go with the others; the sender is then unchanged.
+    pub fn add_key(&mut self, key: MasterKey) -> Result<(), KeyRingError> {
+        self.context.ring.add(key)
+    }
+
+    /// Protects from now on under the key with this MKI. Streams keep their rollover counters and SRTCP indices (RFC 3711 §3.3.1).
+    ///
+    /// # Errors
+    /// [`KeyRingError::UnknownMki`] if there is none; the selection is then unchanged.
+    pub fn select_key(&mut self, mki: &Mki) -> Result<(), KeyRingError> {
+        let slot = self.context.ring.find(mki.as_bytes());
+        self.selected = slot.ok_or(KeyRingError::UnknownMki)?;
+        Ok(())
+    }
+
+    /// Removes the key with this MKI, which must not be the selected one. Streams are untouched.
+    ///
+    /// # Errors
+    /// [`KeyRingError::UnknownMki`] if there is none, [`KeyRingError::InUse`] if it is selected; nothing changed then.
+    pub fn remove_key(&mut self, mki: &Mki) -> Result<(), KeyRingError> {
+        let slot = self.context.ring.find(mki.as_bytes());
+        let slot = slot.ok_or(KeyRingError::UnknownMki)?;
+        if slot == self.selected {
+            return Err(KeyRingError::InUse);
+        }
+        self.context.remove_key(slot)?;
+        if slot < self.selected {
+            self.selected -= 1;
+        }
+        Ok(())
+    }
+
+    /// Replaces all master keys by this one, which may be for another suite. Streams keep their rollover counters and SRTCP
+    /// indices: a new key does not reset them (RFC 3711 §3.3.1, §3.4).
+    ///
+    /// # Errors
+    /// [`BuildError`] if the options that the sender was built with do not go with the key's suite; nothing changed then.
+    pub fn rekey(&mut self, key: MasterKey) -> Result<(), BuildError> {
+        self.context.rekey(key)?;
+        self.selected = 0;
+        Ok(())
+    }
+
+    /// The master keys: the MKI of each, if it has one, and how much it has been used.
+    pub fn keys(&self) -> impl Iterator<Item = (Option<&Mki>, KeyUsage)> {
+        self.context.keys()
+    }
+
+    /// Is the selected key within [`rekey_threshold`](Builder::rekey_threshold) packets of its end, in either plane?
+    #[must_use]
+    pub fn needs_rekey(&self) -> bool {
+        let threshold = self.context.options.rekey_threshold;
+        let selected = self.context.ring.get(self.selected);
+        selected.is_none_or(|key| key.usage().is_near_limit(threshold))
+    }
+
+    /// The rollover counter of a stream: the one set for its next packet, or that of the highest index sent.
+    /// `None` for an SSRC without either.
+    #[must_use]
+    pub fn roc(&self, ssrc: u32) -> Option<u32> {
+        self.context.roc(ssrc)
+    }
+
+    /// Sets the rollover counter of a stream's next packet, before its first one or later. Later, it can only move
+    /// on: a source that restarts its sequence numbers takes `roc + 1`, and tells its peer. The value of
+    /// the highest index sent changes nothing.
+    ///
+    /// # Errors
+    /// [`RocError::Backwards`] if indices would be used twice, [`RocError::TooManyStreams`] for a new SSRC beyond the cap;
+    /// nothing changed then.
+    pub fn set_roc(&mut self, ssrc: u32, roc: u32) -> Result<(), RocError> {
+        self.context.set_roc(ssrc, roc)
+    }
+
+    /// Removes a stream. Its highest indices stay on record, and count towards
+    /// [`most_streams`](Builder::most_streams), until all keys of today are gone: if the SSRC comes back before, it has to
+    /// go on beyond them. `false` if there is no such stream.
+    pub fn remove_stream(&mut self, ssrc: u32) -> bool {
+        self.context.remove_stream(ssrc)
+    }
+
+    /// The SSRCs of all streams, ascending.
+    pub fn ssrcs(&self) -> impl Iterator<Item = u32> {
+        self.context.ssrcs()
+    }
+
+    /// What happened so far, over all streams: takes a moment for each.
+    #[must_use]
+    pub fn statistics(&self) -> SenderStatistics {
+        self.context.statistics()
+    }
+
+    /// What happened so far in one stream. `None` for an unknown SSRC.
+    #[must_use]
+    pub fn stream_statistics(&self, ssrc: u32) -> Option<SenderStatistics> {
+        self.context.stream_statistics(ssrc)
+    }
+}
+
+impl fmt::Debug for Sender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sender")
+            .field("suite", &self.suite())
+            .field("keys", &self.context.ring.len())
+            .field("streams", &self.context.streams.len())
+            .finish_non_exhaustive()
+    }
+}
