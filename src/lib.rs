@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![no_std]
 #![forbid(unsafe_code)]
+#![deny(missing_docs, unreachable_pub)]
 #![cfg_attr(
     not(test),
     deny(

@@ -1,0 +1,319 @@
+//! Packets that other software protected, from their master keys, in both directions.
+//!
+//! What begins at session keys is tested beside the code that takes session keys; here is also the list of all
+//! files in `vectors/`, with the number of cases that each must hold.
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use common::{hex, read_json, vectors};
+use serde::Deserialize;
+use srtp_sdes::{
+    CryptoSuite, EBitPolicy, MasterKey, Mki, PacketIndex, Receiver, ReceiverBuilder, Sender,
+    SenderBuilder, SrtcpTag,
+};
+
+#[derive(Deserialize)]
+struct Case {
+    suite: String,
+    producer: String,
+    master_key_hex: String,
+    master_salt_hex: String,
+    mki_hex: String,
+    #[serde(default)]
+    keys: Vec<Key>,
+    options: CaseOptions,
+    packets: Vec<Packet>,
+}
+
+#[derive(Deserialize)]
+struct Key {
+    mki_hex: String,
+    master_key_hex: String,
+    master_salt_hex: String,
+}
+
+#[derive(Deserialize)]
+struct CaseOptions {
+    services_rtp: String,
+    services_rtcp: String,
+    rtp_tag_len: usize,
+    rtcp_tag_len: usize,
+    start_roc: u32,
+}
+
+#[derive(Deserialize)]
+struct Packet {
+    kind: String,
+    plain_hex: String,
+    protected_hex: String,
+    #[serde(default)]
+    key_index: usize,
+}
+
+impl Case {
+    fn suite(&self) -> CryptoSuite {
+        self.suite.parse().unwrap()
+    }
+
+    /// The master keys, the one that is used first at the front.
+    fn keys(&self) -> Vec<MasterKey> {
+        let single = Key {
+            mki_hex: self.mki_hex.clone(),
+            master_key_hex: self.master_key_hex.clone(),
+            master_salt_hex: self.master_salt_hex.clone(),
+        };
+        let keys = if self.keys.is_empty() {
+            std::slice::from_ref(&single)
+        } else {
+            &self.keys
+        };
+        let make = |key: &Key| {
+            let (bytes, salt) = (hex(&key.master_key_hex), hex(&key.master_salt_hex));
+            let made = MasterKey::from_key_and_salt(self.suite(), &bytes, &salt).unwrap();
+            match key.mki_hex.as_str() {
+                "" => made,
+                mki => made.with_mki(Mki::new(&hex(mki)).unwrap()),
+            }
+        };
+        keys.iter().map(make).collect()
+    }
+
+    /// Which tag length the SRTCP packets have, if it is not the suite's.
+    fn srtcp_tag(&self) -> SrtcpTag {
+        match self.options.rtcp_tag_len {
+            len if len == self.suite().rtcp_tag_len() => SrtcpTag::OfSuite,
+            4 => SrtcpTag::Bytes4,
+            10 => SrtcpTag::Bytes10,
+            len => panic!("no SRTCP tag of {len} bytes"),
+        }
+    }
+
+    /// AEAD encrypts and authenticates SRTP whatever the services say: the option had no effect there.
+    fn unencrypted_srtp(&self) -> bool {
+        self.suite().encrypts() && !self.suite().is_aead() && self.options.services_rtp == "auth"
+    }
+
+    fn unencrypted_srtcp(&self) -> bool {
+        self.suite().encrypts() && self.options.services_rtcp == "auth"
+    }
+
+    fn unauthenticated_srtp(&self) -> bool {
+        self.options.rtp_tag_len == 0 && self.suite().rtp_tag_len() != 0
+    }
+
+    fn sender(&self) -> Sender {
+        let mut keys = self.keys().into_iter();
+        let mut builder: SenderBuilder = Sender::builder(keys.next().unwrap())
+            .first_srtcp_index_1()
+            .srtcp_tag(self.srtcp_tag())
+            .initial_roc(self.options.start_roc);
+        builder = keys.fold(builder, SenderBuilder::add_key);
+        if self.unencrypted_srtp() {
+            builder = builder.unencrypted_srtp();
+        }
+        if self.unencrypted_srtcp() {
+            builder = builder.unencrypted_srtcp();
+        }
+        if self.unauthenticated_srtp() {
+            builder = builder.unauthenticated_srtp();
+        }
+        builder.build().unwrap()
+    }
+
+    fn receiver(&self) -> Receiver {
+        let mut keys = self.keys().into_iter();
+        let mut builder: ReceiverBuilder = Receiver::builder(keys.next().unwrap())
+            .srtcp_tag(self.srtcp_tag())
+            .e_bit(EBitPolicy::AsAgreed)
+            .initial_roc(self.options.start_roc);
+        builder = keys.fold(builder, ReceiverBuilder::add_key);
+        if self.unencrypted_srtp() {
+            builder = builder.unencrypted_srtp();
+        }
+        if self.unencrypted_srtcp() {
+            builder = builder.unencrypted_srtcp();
+        }
+        if self.unauthenticated_srtp() {
+            builder = builder.unauthenticated_srtp();
+        }
+        builder.build().unwrap()
+    }
+}
+
+fn libsrtp_cases() -> impl Iterator<Item = (&'static str, Case)> {
+    PINNED
+        .iter()
+        .filter(|(file, _)| file.starts_with("libsrtp/"))
+        .map(|(file, _)| (*file, read_json(file)))
+}
+
+#[test]
+fn protecting_gives_the_bytes_that_libsrtp_gave() {
+    for (file, case) in libsrtp_cases() {
+        let mut sender = case.sender();
+        let mkis: Vec<_> = case.keys().iter().map(|key| key.mki().cloned()).collect();
+        for (n, packet) in case.packets.iter().enumerate() {
+            if let Some(mki) = &mkis[packet.key_index] {
+                sender.select_key(mki).unwrap();
+            }
+            let plain = hex(&packet.plain_hex);
+            let expected = hex(&packet.protected_hex);
+            let mut in_vec = plain.clone();
+            match packet.kind.as_str() {
+                "rtp" => sender.protect_rtp_vec(&mut in_vec),
+                "rtcp" => sender.protect_rtcp_vec(&mut in_vec),
+                kind => panic!("{kind}"),
+            }
+            .unwrap_or_else(|e| panic!("{file} packet {n}: {e}"));
+            assert_eq!(
+                in_vec, expected,
+                "{file} packet {n}, from {}",
+                case.producer
+            );
+        }
+    }
+}
+
+#[test]
+fn unprotecting_gives_back_what_libsrtp_was_given() {
+    for (file, case) in libsrtp_cases() {
+        let (mut in_place, mut between) = (case.receiver(), case.receiver());
+        let mut monitor = case.receiver();
+        for (n, packet) in case.packets.iter().enumerate() {
+            let plain = hex(&packet.plain_hex);
+            let protected = hex(&packet.protected_hex);
+            let mut buf = protected.clone();
+            let mut out = vec![0xaa; plain.len()];
+            if packet.kind == "rtp" {
+                assert_eq!(
+                    in_place.unprotect_rtp(&mut buf).unwrap(),
+                    plain,
+                    "{file} {n}"
+                );
+                let opened = between.unprotect_rtp_into(&protected, &mut out).unwrap();
+                assert_eq!(opened, plain, "{file} {n}");
+                let index: PacketIndex = monitor.verify_rtp(&protected).unwrap();
+                assert_eq!(index.seq().to_be_bytes(), plain[2..4]);
+            } else {
+                assert_eq!(
+                    in_place.unprotect_rtcp(&mut buf).unwrap(),
+                    plain,
+                    "{file} {n}"
+                );
+                let opened = between.unprotect_rtcp_into(&protected, &mut out).unwrap();
+                assert_eq!(opened, plain, "{file} {n}");
+                monitor.verify_rtcp(&protected).unwrap();
+            }
+        }
+        assert_eq!(in_place.statistics(), between.statistics());
+        assert_eq!(in_place.statistics(), monitor.statistics());
+    }
+}
+
+/// Every file in `vectors/` and the number of cases that the test reading it has to find there (0 where a file
+/// is no list of cases).
+#[rustfmt::skip]
+const PINNED: &[(&str, usize)] = &[
+    ("README.md", 0),
+    // src/primitives.rs
+    ("rfc2202_hmac_sha1.json", 7),
+    ("rfc3711_b2_aes_cm.json", 1),
+    ("rfc6188_aes_cm.json", 2),
+    // src/kdf.rs
+    ("rfc3711_b3_key_derivation.json", 1),
+    ("rfc6188_key_derivation.json", 2),
+    ("acvp_srtp_kdf.json", 6),
+    // src/transform/
+    ("rfc3711_b1_f8.json", 1),
+    ("rfc7714_srtp.json", 8),
+    ("rfc7714_srtcp.json", 4),
+    // examples/encrypt_pcap.rs and its test
+    ("captures/plain_call.pcap", 0),
+    ("captures/plain_video_ipv6.pcapng", 0),
+    // here
+    ("libsrtp/AEAD_AES_128_GCM.auth-only.json", 19),
+    ("libsrtp/AEAD_AES_128_GCM.base.json", 53),
+    ("libsrtp/AEAD_AES_128_GCM.main.json", 19),
+    ("libsrtp/AEAD_AES_128_GCM.mki1.json", 19),
+    ("libsrtp/AEAD_AES_128_GCM.mki128.json", 19),
+    ("libsrtp/AEAD_AES_128_GCM.mki16.json", 19),
+    ("libsrtp/AEAD_AES_128_GCM.mki4-two-keys.json", 19),
+    ("libsrtp/AEAD_AES_128_GCM.mki4.json", 19),
+    ("libsrtp/AEAD_AES_128_GCM.roc0x12345.json", 19),
+    ("libsrtp/AEAD_AES_128_GCM.roc0xfffffffe.json", 19),
+    ("libsrtp/AEAD_AES_128_GCM.unencrypted-srtcp.json", 19),
+    ("libsrtp/AEAD_AES_128_GCM.unencrypted-srtp.json", 19),
+    ("libsrtp/AEAD_AES_128_GCM_8.base.json", 53),
+    ("libsrtp/AES_192_CM_HMAC_SHA1_80.base.json", 53),
+    ("libsrtp/AES_256_CM_HMAC_SHA1_80.base.json", 53),
+    ("libsrtp/AES_CM_128_HMAC_SHA1_32.base.json", 53),
+    ("libsrtp/AES_CM_128_HMAC_SHA1_32.rtcp-tag32.json", 19),
+    ("libsrtp/AES_CM_128_HMAC_SHA1_80.auth-only.json", 19),
+    ("libsrtp/AES_CM_128_HMAC_SHA1_80.base.json", 53),
+    ("libsrtp/AES_CM_128_HMAC_SHA1_80.main.json", 19),
+    ("libsrtp/AES_CM_128_HMAC_SHA1_80.mki1.json", 19),
+    ("libsrtp/AES_CM_128_HMAC_SHA1_80.mki128.json", 19),
+    ("libsrtp/AES_CM_128_HMAC_SHA1_80.mki16.json", 19),
+    ("libsrtp/AES_CM_128_HMAC_SHA1_80.mki4-two-keys.json", 19),
+    ("libsrtp/AES_CM_128_HMAC_SHA1_80.mki4.json", 19),
+    ("libsrtp/AES_CM_128_HMAC_SHA1_80.roc0x12345.json", 19),
+    ("libsrtp/AES_CM_128_HMAC_SHA1_80.roc0xfffffffe.json", 19),
+    ("libsrtp/AES_CM_128_HMAC_SHA1_80.unauthenticated-srtp.json", 19),
+    ("libsrtp/AES_CM_128_HMAC_SHA1_80.unencrypted-srtcp.json", 19),
+    ("libsrtp/AES_CM_128_HMAC_SHA1_80.unencrypted-srtp.json", 19),
+    ("libsrtp/AES_CM_128_NULL_AUTH.base.json", 53),
+    ("libsrtp/AES_CM_128_NULL_AUTH.rtcp-tag80.json", 19),
+    ("libsrtp/NULL_HMAC_SHA1_80.base.json", 53),
+];
+
+/// The unit tests in `src/` that read a file name it; they pin the number of cases themselves.
+#[test]
+fn every_file_in_vectors_is_read_by_a_test() {
+    let mut unread: BTreeMap<String, ()> = BTreeMap::new();
+    visit(&vectors(""), &mut |path| {
+        let name = path.strip_prefix(vectors("")).unwrap();
+        unread.insert(name.to_str().unwrap().replace('\\', "/"), ());
+    });
+    for (file, cases) in PINNED {
+        assert!(
+            unread.remove(*file).is_some(),
+            "{file} is missing or listed twice"
+        );
+        if file.starts_with("libsrtp/") {
+            let case: Case = read_json(file);
+            assert_eq!(case.packets.len(), *cases, "{file}");
+        } else if file.ends_with(".json") {
+            let json: serde_json::Value = read_json(file);
+            assert_eq!(json["tests"].as_array().unwrap().len(), *cases, "{file}");
+            assert!(json["source"].is_string(), "{file} names its source");
+            let readers = readers_of(file);
+            assert_eq!(readers, 1, "one unit test in src/ reads {file}");
+        }
+    }
+    assert!(unread.is_empty(), "no test reads {:?}", unread.keys());
+}
+
+/// How many times a source file reads `file`.
+fn readers_of(file: &str) -> usize {
+    let mut readers = 0;
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    visit(&src, &mut |path| {
+        let text = std::fs::read_to_string(path).unwrap();
+        readers += text.matches(&format!("read(\"{file}\"")).count();
+    });
+    readers
+}
+
+fn visit(folder: &Path, file: &mut impl FnMut(&Path)) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            visit(&path, file);
+        } else {
+            file(&path);
+        }
+    }
+}
