@@ -178,66 +178,59 @@ pub(crate) struct Formats {
 }
 
 impl Options {
-    /// The formats under `suite`, if these options go with it.
-    pub(crate) fn formats(&self, suite: CryptoSuite, mki: usize) -> Result<Formats, BuildError> {
-        let aead = suite.is_aead();
-        if aead && self.unencrypted_srtp {
+    /// Do these options go with `suite`?
+    pub(crate) fn check(&self, suite: CryptoSuite) -> Result<(), BuildError> {
+        if suite.is_aead() && self.unencrypted_srtp {
             return Err(BuildError::AeadUnencrypted { suite });
         }
-        if aead && self.unauthenticated_srtp {
+        if suite.is_aead() && self.unauthenticated_srtp {
             return Err(BuildError::AeadUnauthenticated { suite });
         }
-        let rtp_tag = match self.unauthenticated_srtp {
-            true => 0,
-            false => suite.rtp_tag_len(),
-        };
-        let rtcp_tag = srtcp_tag_len(suite, self.srtcp_tag)?;
-        Ok(Formats {
-            rtp: Trailer {
-                aead,
-                word: 0,
-                mki,
-                tag: rtp_tag,
-            },
-            rtcp: Trailer {
-                aead,
-                word: ESRTCP_WORD,
-                mki,
-                tag: rtcp_tag,
-            },
-            enciphers_rtp: suite.encrypts() && !self.unencrypted_srtp,
-            enciphers_rtcp: suite.encrypts() && !self.unencrypted_srtcp,
-        })
+        self.srtcp_tag.check(suite)
     }
 
-    /// The formats of a context whose options were checked when it was built, or those of its suite alone if
-    /// there is nothing to check: no option can contradict the suite.
-    pub(crate) fn default_formats(suite: CryptoSuite, mki: usize) -> Formats {
-        let (aead, encrypts) = (suite.is_aead(), suite.encrypts());
+    /// The formats under `suite`, with which these options go, and for MKIs of so many bytes.
+    pub(crate) fn formats(&self, suite: CryptoSuite, mki: usize) -> Formats {
         let trailer = |word, tag| Trailer {
-            aead,
+            aead: suite.is_aead(),
             word,
             mki,
             tag,
         };
+        let rtp_tag = if self.unauthenticated_srtp {
+            0
+        } else {
+            suite.rtp_tag_len()
+        };
         Formats {
-            rtp: trailer(0, suite.rtp_tag_len()),
-            rtcp: trailer(ESRTCP_WORD, suite.rtcp_tag_len()),
-            enciphers_rtp: encrypts,
-            enciphers_rtcp: encrypts,
+            rtp: trailer(0, rtp_tag),
+            rtcp: trailer(ESRTCP_WORD, self.srtcp_tag.len(suite)),
+            enciphers_rtp: suite.encrypts() && !self.unencrypted_srtp,
+            enciphers_rtcp: suite.encrypts() && !self.unencrypted_srtcp,
         }
     }
 }
 
-/// Bytes of the SRTCP tag that `tag` means for `suite`.
-pub(crate) fn srtcp_tag_len(suite: CryptoSuite, tag: SrtcpTag) -> Result<usize, BuildError> {
-    let (bytes, allowed) = match tag {
-        SrtcpTag::OfSuite => (suite.rtcp_tag_len(), true),
-        SrtcpTag::Bytes4 => (4, suite.rtp_tag_len() == 4),
-        SrtcpTag::Bytes10 => (10, !suite.is_aead()),
-    };
-    match allowed {
-        true => Ok(bytes),
-        false => Err(BuildError::SrtcpTag { suite, bytes }),
+impl SrtcpTag {
+    /// Has `suite` such a tag?
+    pub(crate) fn check(self, suite: CryptoSuite) -> Result<(), BuildError> {
+        let allowed = match self {
+            Self::OfSuite => true,
+            Self::Bytes4 => suite.rtp_tag_len() == 4,
+            Self::Bytes10 => !suite.is_aead(),
+        };
+        let bytes = self.len(suite);
+        allowed
+            .then_some(())
+            .ok_or(BuildError::SrtcpTag { suite, bytes })
+    }
+
+    /// Bytes of the tag under `suite`.
+    pub(crate) fn len(self, suite: CryptoSuite) -> usize {
+        match self {
+            Self::OfSuite => suite.rtcp_tag_len(),
+            Self::Bytes4 => 4,
+            Self::Bytes10 => 10,
+        }
     }
 }

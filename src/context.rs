@@ -20,38 +20,31 @@ pub(crate) struct Context<Srtcp, Errors> {
 }
 
 impl<Srtcp: SrtcpProgress, Errors: ErrorCounts> Context<Srtcp, Errors> {
-    /// A context with one key and no options, which cannot contradict each other.
-    pub(crate) fn new(key: MasterKey) -> Self {
-        let mki = key.mki().map_or(0, |mki| mki.as_bytes().len());
-        let formats = Options::default_formats(key.suite(), mki);
-        Self::with(key, Options::default(), formats)
+    /// A context with one key, and options that go with its suite, as the default ones do with any.
+    pub(crate) fn new(key: MasterKey, options: Options) -> Self {
+        Self {
+            formats: options.formats(key.suite(), key.mki_len()),
+            ring: KeyRing::new(key, options.rate),
+            streams: StreamTable::new(options.most_streams),
+            elsewhere: Statistics::default(),
+            options,
+        }
     }
 
     /// A context with the keys and options of a builder.
     pub(crate) fn build<D>(builder: Builder<D>) -> Result<(Self, D), BuildError> {
-        let mki = builder.key.mki().map_or(0, |mki| mki.as_bytes().len());
-        let formats = builder.options.formats(builder.key.suite(), mki)?;
-        let mut context = Self::with(builder.key, builder.options, formats);
+        builder.options.check(builder.key.suite())?;
+        let mut context = Self::new(builder.key, builder.options);
         for key in builder.more_keys {
             context.ring.add(key)?;
         }
         Ok((context, builder.direction))
     }
 
-    fn with(key: MasterKey, options: Options, formats: Formats) -> Self {
-        Self {
-            ring: KeyRing::new(key, options.rate),
-            streams: StreamTable::new(options.most_streams),
-            elsewhere: Statistics::default(),
-            options,
-            formats,
-        }
-    }
-
     /// Replaces all keys by `key`; streams go on where they are.
     pub(crate) fn rekey(&mut self, key: MasterKey) -> Result<(), BuildError> {
-        let mki = key.mki().map_or(0, |mki| mki.as_bytes().len());
-        self.formats = self.options.formats(key.suite(), mki)?;
+        self.options.check(key.suite())?;
+        self.formats = self.options.formats(key.suite(), key.mki_len());
         self.ring.replace(key);
         self.forget_removed_streams();
         Ok(())

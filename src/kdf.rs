@@ -95,3 +95,141 @@ fn copy(to: &mut [u8], from: &[u8]) {
         *to = *from;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::CryptoSuite;
+    use crate::test_vectors::{Hex, read};
+    use alloc::{string::String, vec, vec::Vec};
+    use serde::Deserialize;
+
+    /// Any suite whose keys have that length will do: the derivation is the same.
+    fn kdf(master_key: &[u8], master_salt: &[u8]) -> Kdf {
+        let suite = CryptoSuite::ALL
+            .into_iter()
+            .find(|suite| {
+                (suite.key_len(), suite.salt_len()) == (master_key.len(), master_salt.len())
+            })
+            .unwrap();
+        Kdf::new(&MasterKey::from_key_and_salt(suite, master_key, master_salt).unwrap())
+    }
+
+    #[derive(Deserialize)]
+    struct RfcCase {
+        master_key: Hex,
+        master_salt: Hex,
+        kdr: u64,
+        index: u64,
+        derived: Vec<Derived>,
+    }
+
+    #[derive(Deserialize)]
+    struct Derived {
+        name: String,
+        label: u8,
+        length: usize,
+        key: Hex,
+    }
+
+    fn check_rfc(case: &RfcCase) {
+        assert_eq!((case.kdr, case.index), (0, 0));
+        let kdf = kdf(&case.master_key.0, &case.master_salt.0);
+        assert_eq!(case.derived.len(), 3);
+        for derived in &case.derived {
+            let purpose = match derived.name.as_str() {
+                "cipher_key" => Purpose::Encryption,
+                "auth_key" => Purpose::Authentication,
+                "cipher_salt" => Purpose::Salt,
+                name => panic!("{name}"),
+            };
+            assert_eq!(purpose as u8, derived.label);
+            let mut key = vec![0xff; derived.length];
+            kdf.derive(Plane::Rtp, purpose, 0, &mut key);
+            assert_eq!(key, derived.key.0, "{}", derived.name);
+        }
+    }
+
+    #[test]
+    fn session_keys_agree_with_rfc_3711_b_3() {
+        read("rfc3711_b3_key_derivation.json", 1)
+            .iter()
+            .for_each(check_rfc);
+    }
+
+    #[test]
+    fn session_keys_agree_with_rfc_6188_for_aes_192_and_256() {
+        read("rfc6188_key_derivation.json", 2)
+            .iter()
+            .for_each(check_rfc);
+    }
+
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct NistCase {
+        kdr: Hex,
+        master_key: Hex,
+        master_salt: Hex,
+        index: Hex,
+        srtcp_index: Hex,
+        srtp_ke: Hex,
+        srtp_ka: Hex,
+        srtp_ks: Hex,
+        srtcp_ke: Hex,
+        srtcp_ka: Hex,
+        srtcp_ks: Hex,
+    }
+
+    #[test]
+    fn session_keys_agree_with_nist_in_both_planes_and_at_rates_other_than_0() {
+        let mut rates = [0; 3];
+        for case in read::<NistCase>("acvp_srtp_kdf.json", 6) {
+            let kdf = kdf(&case.master_key.0, &case.master_salt.0);
+            let epoch = |index: &Hex| {
+                let index = index
+                    .0
+                    .iter()
+                    .fold(0, |sum, byte| sum << 8 | u64::from(*byte));
+                match case.kdr.0[..] {
+                    [0] => 0,
+                    [1] => KeyDerivationRate::EVERY_PACKET.epoch(index),
+                    [2] => KeyDerivationRate::from_exponent(1).unwrap().epoch(index),
+                    _ => panic!("{:?}", case.kdr),
+                }
+            };
+            rates[usize::from(case.kdr.0[0])] += 1;
+            let planes = [
+                (
+                    Plane::Rtp,
+                    &case.index,
+                    [case.srtp_ke, case.srtp_ka, case.srtp_ks],
+                ),
+                (
+                    Plane::Rtcp,
+                    &case.srtcp_index,
+                    [case.srtcp_ke, case.srtcp_ka, case.srtcp_ks],
+                ),
+            ];
+            let purposes = [Purpose::Encryption, Purpose::Authentication, Purpose::Salt];
+            for (plane, index, expected) in planes {
+                for (purpose, expected) in purposes.into_iter().zip(expected) {
+                    let mut key = vec![0xff; expected.0.len()];
+                    kdf.derive(plane, purpose, epoch(index), &mut key);
+                    assert_eq!(key, expected.0, "{plane} {purpose:?}");
+                }
+            }
+        }
+        assert!(rates.iter().all(|cases| *cases > 0), "each rate has a case");
+    }
+
+    #[test]
+    fn rates_are_exponents_1_to_24() {
+        assert!(KeyDerivationRate::from_exponent(0).is_none());
+        assert!(KeyDerivationRate::from_exponent(25).is_none());
+        for exponent in 1..=24 {
+            let rate = KeyDerivationRate::from_exponent(exponent).unwrap();
+            let packets = 1u64 << exponent;
+            assert_eq!((rate.epoch(packets - 1), rate.epoch(packets)), (0, 1));
+        }
+    }
+}

@@ -228,6 +228,11 @@ impl MasterKey {
             .unwrap_or_default()
     }
 
+    /// Bytes of the MKI, 0 without one.
+    pub(crate) fn mki_len(&self) -> usize {
+        self.mki.as_ref().map_or(0, |mki| mki.as_bytes().len())
+    }
+
     pub(crate) fn take_mki(&mut self) -> Option<Mki> {
         self.mki.take()
     }

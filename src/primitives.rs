@@ -192,21 +192,91 @@ fn bits(bytes: usize) -> [u8; 8] {
     (u64::try_from(bytes).unwrap_or(u64::MAX) * 8).to_be_bytes()
 }
 
-/// Is `received` the beginning of `computed`? In constant time for a given length of `received`.
+/// Is `received` the beginning of `computed`, and not empty? In constant time for a given length of `received`.
 #[inline]
 pub(crate) fn is_truncation_of(received: &[u8], computed: &[u8]) -> bool {
-    computed
-        .get(..received.len())
-        .is_some_and(|computed| bool::from(computed.ct_eq(received)))
+    match computed.get(..received.len()) {
+        Some(computed) if !computed.is_empty() => computed.ct_eq(received).into(),
+        _ => false,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::test_vectors::{Hex, read};
-    use aes_gcm::aead::{AeadInOut, KeyInit as _};
-    use alloc::{string::String, vec, vec::Vec};
+    use aes_gcm::aead::AeadInOut;
+    use alloc::{vec, vec::Vec};
     use serde::Deserialize;
+
+    #[derive(Deserialize)]
+    struct HmacCase {
+        key: Hex,
+        data: Hex,
+        digest: Hex,
+        digest_96: Option<Hex>,
+    }
+
+    #[test]
+    fn hmac_sha1_agrees_with_rfc_2202() {
+        for case in read::<HmacCase>("rfc2202_hmac_sha1.json", 7) {
+            let hmac = HmacSha1::new(&case.key.0);
+            for split in 0..=case.data.0.len() {
+                let (message, suffix) = case.data.0.split_at(split);
+                assert_eq!(hmac.code(message, suffix).as_slice(), case.digest.0);
+            }
+            if let Some(truncated) = case.digest_96 {
+                assert!(is_truncation_of(&truncated.0, &case.digest.0));
+            }
+        }
+    }
+
+    #[derive(Deserialize)]
+    struct KeystreamCase {
+        session_key: Hex,
+        iv: Hex,
+        keystream_octets: usize,
+        rows: Vec<KeystreamRow>,
+    }
+
+    #[derive(Deserialize)]
+    struct KeystreamRow {
+        block: u32,
+        counter: Hex,
+        keystream: Hex,
+    }
+
+    fn check_keystream(case: &KeystreamCase) {
+        let size = match case.session_key.0.len() {
+            16 => AesKeySize::Aes128,
+            24 => AesKeySize::Aes192,
+            _ => AesKeySize::Aes256,
+        };
+        let aes = Aes::new(size, |key| key.copy_from_slice(&case.session_key.0));
+        let mut keystream = vec![0; case.keystream_octets];
+        aes.xor_keystream(case.iv.0.first_chunk().unwrap(), &mut keystream);
+        for row in &case.rows {
+            let at = usize::try_from(row.block).unwrap() * BLOCK;
+            assert_eq!(&keystream[at..at + BLOCK], row.keystream.0);
+            let alone = aes.encrypt_block(row.counter.0.first_chunk().unwrap());
+            assert_eq!(alone.as_slice(), row.keystream.0);
+        }
+        assert_eq!(case.rows.len(), 6);
+    }
+
+    #[test]
+    fn aes_128_counter_mode_agrees_with_rfc_3711_b_2() {
+        read("rfc3711_b2_aes_cm.json", 1)
+            .iter()
+            .for_each(check_keystream);
+    }
+
+    #[test]
+    fn aes_192_and_256_counter_mode_agree_with_rfc_6188() {
+        read("rfc6188_aes_cm.json", 2)
+            .iter()
+            .for_each(check_keystream);
+    }
 
     #[test]
     fn gcm_agrees_with_the_aes_gcm_crate_on_every_length() {
@@ -265,5 +335,6 @@ mod tests {
             assert!(!is_truncation_of(&received, &computed));
         }
         assert!(!is_truncation_of(&[0; 9], &computed));
+        assert!(!is_truncation_of(&[], &computed), "no tag is no proof");
     }
 }

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::builder::{Builder, EBitPolicy, Formats, Options, SrtcpTag, srtcp_tag_len};
+use crate::builder::{Builder, EBitPolicy, Options, SrtcpTag};
 use crate::context::Context;
 use crate::error::{BuildError, KeyRingError, RocError, UnprotectError};
 use crate::header::{Plane, RTCP_FIXED, RtpHeader, rtcp_ssrc};
@@ -83,37 +83,35 @@ impl ReceiverBuilder {
     /// [`BuildError`] if the options do not go with the suite, or the keys not with each other.
     pub fn build(self) -> Result<Receiver, BuildError> {
         let (context, options) = Context::build(self)?;
-        let other_rtcp =
-            options.other_rtcp(&context.options, context.formats, context.ring.suite())?;
+        options.check(context.ring.suite())?;
         Ok(Receiver {
+            other_rtcp: options.other_rtcp(&context),
             context,
             options,
-            other_rtcp,
         })
     }
 }
 
 impl ReceiverOptions {
-    /// The SRTCP trailer to try beside that of `formats`.
-    fn other_rtcp(
-        self,
-        options: &Options,
-        formats: Formats,
-        suite: CryptoSuite,
-    ) -> Result<Option<Trailer>, BuildError> {
-        if !self.accept_either_srtcp_tag {
-            return Ok(None);
+    /// Do these options go with `suite`?
+    fn check(self, suite: CryptoSuite) -> Result<(), BuildError> {
+        match self.accept_either_srtcp_tag {
+            // Only where 4 bytes are known to be in use.
+            true => SrtcpTag::Bytes4.check(suite),
+            false => Ok(()),
         }
-        // Only where 4 bytes are known to be in use.
-        let short = srtcp_tag_len(suite, SrtcpTag::Bytes4)?;
-        let tag = match options.srtcp_tag {
-            SrtcpTag::Bytes4 => srtcp_tag_len(suite, SrtcpTag::Bytes10)?,
-            _ => short,
+    }
+
+    /// The SRTCP trailer to try beside that of the context.
+    fn other_rtcp<E>(self, context: &Context<ReplayWindow, E>) -> Option<Trailer> {
+        let other = match context.options.srtcp_tag {
+            SrtcpTag::Bytes4 => SrtcpTag::Bytes10,
+            _ => SrtcpTag::Bytes4,
         };
-        Ok(Some(Trailer {
-            tag,
-            ..formats.rtcp
-        }))
+        self.accept_either_srtcp_tag.then(|| Trailer {
+            tag: other.len(context.ring.suite()),
+            ..context.formats.rtcp
+        })
     }
 }
 
@@ -122,7 +120,7 @@ impl Receiver {
     #[must_use]
     pub fn new(key: MasterKey) -> Self {
         Self {
-            context: Context::new(key),
+            context: Context::new(key, Options::default()),
             options: ReceiverOptions::default(),
             other_rtcp: None,
         }
@@ -530,13 +528,9 @@ impl Receiver {
     /// # Errors
     /// [`BuildError`] if the options that the receiver was built with do not go with the key's suite; nothing changed then.
     pub fn rekey(&mut self, key: MasterKey) -> Result<(), BuildError> {
-        let mki = key.mki().map_or(0, |mki| mki.as_bytes().len());
-        let formats = self.context.options.formats(key.suite(), mki)?;
-        let other = self
-            .options
-            .other_rtcp(&self.context.options, formats, key.suite())?;
+        self.options.check(key.suite())?;
         self.context.rekey(key)?;
-        self.other_rtcp = other;
+        self.other_rtcp = self.options.other_rtcp(&self.context);
         Ok(())
     }
 

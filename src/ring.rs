@@ -2,7 +2,7 @@
 //!
 //! Keys come and go here while streams go on elsewhere: nothing in this module knows an SSRC.
 
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 
 use crate::error::KeyRingError;
 use crate::header::Plane;
@@ -138,8 +138,8 @@ impl RingKey {
 enum SessionKeys {
     /// Derived once (RFC 3711 §4.3.1: a key derivation rate of zero).
     Once(Transform),
-    /// Derived anew every so many packets.
-    PerEpoch(EpochKeys),
+    /// Derived anew every so many packets: rare, and large.
+    PerEpoch(Box<EpochKeys>),
 }
 
 impl SessionKeys {
@@ -147,7 +147,10 @@ impl SessionKeys {
         let kdf = Kdf::new(key);
         match rate {
             None => Self::Once(Transform::derive(key.suite(), &kdf, plane, 0)),
-            Some(rate) => Self::PerEpoch(EpochKeys::new(key.suite(), kdf, plane, rate)),
+            Some(rate) => {
+                let keys = EpochKeys::new(key.suite(), kdf, plane, rate);
+                Self::PerEpoch(Box::new(keys))
+            }
         }
     }
 
@@ -255,7 +258,7 @@ impl KeyRing {
             let (expected, got) = (self.suite, key.suite());
             return Err(KeyRingError::Suite { expected, got });
         }
-        let got = key.mki().map_or(0, |mki| mki.as_bytes().len());
+        let got = key.mki_len();
         let expected = self.mki_len();
         if got != expected || got == 0 {
             return Err(KeyRingError::MkiLength { expected, got });

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::builder::Builder;
+use crate::builder::{Builder, Options};
 use crate::context::Context;
 use crate::error::{BuildError, KeyRingError, ProtectError, RocError};
 use crate::header::{Plane, RTCP_FIXED, RtpHeader, rtcp_ssrc};
@@ -79,7 +79,7 @@ impl Sender {
     #[must_use]
     pub fn new(key: MasterKey) -> Self {
         Self {
-            context: Context::new(key),
+            context: Context::new(key, Options::default()),
             selected: 0,
             options: SenderOptions::default(),
         }
@@ -342,7 +342,7 @@ fn plain_packet<'a>(source: Source<'a>, out: &'a [u8]) -> Result<&'a [u8], Prote
 }
 
 /// Lays the protected packet out in `out`.
-fn room_for<'b>(layout: Layout, out: &'b mut [u8]) -> Result<Laid<&'b mut [u8]>, ProtectError> {
+fn room_for(layout: Layout, out: &mut [u8]) -> Result<Laid<&mut [u8]>, ProtectError> {
     let needed = layout.total();
     layout
         .over_mut(out)

@@ -56,110 +56,96 @@ pub(crate) enum CipherKind {
 }
 
 struct Row {
-    suite: CryptoSuite,
     name: &'static str,
     aliases: &'static [&'static str],
     cipher: CipherKind,
     key: AesKeySize,
     salt: usize,
-    rtp_tag: usize,
-    rtcp_tag: usize,
+    /// Bytes of the SRTP and of the SRTCP tag.
+    tags: (usize, usize),
     /// log2 of the packets a key protects if no lifetime is signalled: SRTP, SRTCP.
     default_lifetime: (u32, u32),
-    /// log2 of the greatest lifetime: SRTP, SRTCP.
-    greatest_lifetime: (u32, u32),
     dtls_profile: Option<u16>,
 }
 
-/// RFC 4568 §6.2 (table) and RFC 7714 §14.2: the default is the greatest. RFC 6188 §4 has a default of 2^31 under the
-/// same bounds.
-const GREATEST: (u32, u32) = (48, 31);
-const RFC_6188: (u32, u32) = (31, 31);
-
-/// One row a suite, in the order of the enumeration.
+/// The table: one line a suite. The aliases are names of drafts that devices still send.
 #[rustfmt::skip]
-const TABLE: [Row; 15] = {
+const fn row(suite: CryptoSuite) -> Row {
     use AesKeySize::{Aes128, Aes192, Aes256};
     use CipherKind::{CounterMode, F8, Gcm, Null};
     use CryptoSuite as S;
-    const fn row(suite: S, name: &'static str, aliases: &'static [&'static str], cipher: CipherKind,
-                 (key, salt): (AesKeySize, usize), [rtp_tag, rtcp_tag]: [usize; 2], default_lifetime: (u32, u32), dtls_profile: Option<u16>) -> Row {
-        Row { suite, name, aliases, cipher, key, salt, rtp_tag, rtcp_tag, default_lifetime, greatest_lifetime: GREATEST, dtls_profile }
-    }
-    [
-        //  suite                   SDP name                   aliases: names of the drafts, still sent     cipher       key, salt     tags: SRTP, SRTCP  default   DTLS-SRTP
-        row(S::AesCm128HmacSha1_80, "AES_CM_128_HMAC_SHA1_80", &[],                          CounterMode, (Aes128, 14), [10, 10],          GREATEST, Some(0x0001)),
-        row(S::AesCm128HmacSha1_32, "AES_CM_128_HMAC_SHA1_32", &[],                          CounterMode, (Aes128, 14), [4, 10],           GREATEST, Some(0x0002)),
-        row(S::Aes192CmHmacSha1_80, "AES_192_CM_HMAC_SHA1_80", &["AES_CM_192_HMAC_SHA1_80"], CounterMode, (Aes192, 14), [10, 10],          RFC_6188, None),
-        row(S::Aes192CmHmacSha1_32, "AES_192_CM_HMAC_SHA1_32", &["AES_CM_192_HMAC_SHA1_32"], CounterMode, (Aes192, 14), [4, 10],           RFC_6188, None),
-        row(S::Aes256CmHmacSha1_80, "AES_256_CM_HMAC_SHA1_80", &["AES_CM_256_HMAC_SHA1_80"], CounterMode, (Aes256, 14), [10, 10],          RFC_6188, None),
-        row(S::Aes256CmHmacSha1_32, "AES_256_CM_HMAC_SHA1_32", &["AES_CM_256_HMAC_SHA1_32"], CounterMode, (Aes256, 14), [4, 10],           RFC_6188, None),
-        row(S::F8_128HmacSha1_80,   "F8_128_HMAC_SHA1_80",     &[],                          F8,          (Aes128, 14), [10, 10],          GREATEST, None),
-        row(S::F8_128HmacSha1_32,   "F8_128_HMAC_SHA1_32",     &[],                          F8,          (Aes128, 14), [4, 10],           GREATEST, None),
-        row(S::AeadAes128Gcm,       "AEAD_AES_128_GCM",        &[],                          Gcm,         (Aes128, 12), [16, 16],          GREATEST, Some(0x0007)),
-        row(S::AeadAes256Gcm,       "AEAD_AES_256_GCM",        &[],                          Gcm,         (Aes256, 12), [16, 16],          GREATEST, Some(0x0008)),
-        row(S::AeadAes128Gcm8,      "AEAD_AES_128_GCM_8",      &[],                          Gcm,         (Aes128, 12), [8, 8],            GREATEST, None),
-        row(S::AeadAes256Gcm8,      "AEAD_AES_256_GCM_8",      &[],                          Gcm,         (Aes256, 12), [8, 8],            GREATEST, None),
-        row(S::AesCm128NullAuth,    "AES_CM_128_NULL_AUTH",    &[],                          CounterMode, (Aes128, 14), [0, 0],            GREATEST, None),
+    const CM_192_80: &[&str] = &["AES_CM_192_HMAC_SHA1_80"];
+    const CM_192_32: &[&str] = &["AES_CM_192_HMAC_SHA1_32"];
+    const CM_256_80: &[&str] = &["AES_CM_256_HMAC_SHA1_80"];
+    const CM_256_32: &[&str] = &["AES_CM_256_HMAC_SHA1_32"];
+    match suite {
+        S::AesCm128HmacSha1_80 => Row { name: "AES_CM_128_HMAC_SHA1_80", cipher: CounterMode, key: Aes128, salt: 14, tags: (10, 10), default_lifetime: GREATEST, dtls_profile: Some(1), aliases: &[] },
+        S::AesCm128HmacSha1_32 => Row { name: "AES_CM_128_HMAC_SHA1_32", cipher: CounterMode, key: Aes128, salt: 14, tags: (4, 10),  default_lifetime: GREATEST, dtls_profile: Some(2), aliases: &[] },
+        S::Aes192CmHmacSha1_80 => Row { name: "AES_192_CM_HMAC_SHA1_80", cipher: CounterMode, key: Aes192, salt: 14, tags: (10, 10), default_lifetime: RFC_6188, dtls_profile: None, aliases: CM_192_80 },
+        S::Aes192CmHmacSha1_32 => Row { name: "AES_192_CM_HMAC_SHA1_32", cipher: CounterMode, key: Aes192, salt: 14, tags: (4, 10),  default_lifetime: RFC_6188, dtls_profile: None, aliases: CM_192_32 },
+        S::Aes256CmHmacSha1_80 => Row { name: "AES_256_CM_HMAC_SHA1_80", cipher: CounterMode, key: Aes256, salt: 14, tags: (10, 10), default_lifetime: RFC_6188, dtls_profile: None, aliases: CM_256_80 },
+        S::Aes256CmHmacSha1_32 => Row { name: "AES_256_CM_HMAC_SHA1_32", cipher: CounterMode, key: Aes256, salt: 14, tags: (4, 10),  default_lifetime: RFC_6188, dtls_profile: None, aliases: CM_256_32 },
+        S::F8_128HmacSha1_80   => Row { name: "F8_128_HMAC_SHA1_80",     cipher: F8,          key: Aes128, salt: 14, tags: (10, 10), default_lifetime: GREATEST, dtls_profile: None, aliases: &[] },
+        S::F8_128HmacSha1_32   => Row { name: "F8_128_HMAC_SHA1_32",     cipher: F8,          key: Aes128, salt: 14, tags: (4, 10),  default_lifetime: GREATEST, dtls_profile: None, aliases: &[] },
+        S::AeadAes128Gcm       => Row { name: "AEAD_AES_128_GCM",        cipher: Gcm,         key: Aes128, salt: 12, tags: (16, 16), default_lifetime: GREATEST, dtls_profile: Some(7), aliases: &[] },
+        S::AeadAes256Gcm       => Row { name: "AEAD_AES_256_GCM",        cipher: Gcm,         key: Aes256, salt: 12, tags: (16, 16), default_lifetime: GREATEST, dtls_profile: Some(8), aliases: &[] },
+        S::AeadAes128Gcm8      => Row { name: "AEAD_AES_128_GCM_8",      cipher: Gcm,         key: Aes128, salt: 12, tags: (8, 8),   default_lifetime: GREATEST, dtls_profile: None, aliases: &[] },
+        S::AeadAes256Gcm8      => Row { name: "AEAD_AES_256_GCM_8",      cipher: Gcm,         key: Aes256, salt: 12, tags: (8, 8),   default_lifetime: GREATEST, dtls_profile: None, aliases: &[] },
+        S::AesCm128NullAuth    => Row { name: "AES_CM_128_NULL_AUTH",    cipher: CounterMode, key: Aes128, salt: 14, tags: (0, 0),   default_lifetime: GREATEST, dtls_profile: None, aliases: &[] },
         // RFC 5764 lists a cipher key of length 0 for these; the session keys all the same
         // come out of 16 + 14 bytes of master material (RFC 3711 §4.3), and that is what travels in SDP.
-        row(S::NullHmacSha1_80,     "NULL_HMAC_SHA1_80",       &[],                          Null,        (Aes128, 14), [10, 10],          GREATEST, Some(0x0005)),
-        row(S::NullHmacSha1_32,     "NULL_HMAC_SHA1_32",       &[],                          Null,        (Aes128, 14), [4, 10],           GREATEST, Some(0x0006)),
-    ]
-};
-
-/// The rows stand in the order of the enumeration, so that a suite's row is found by its number.
-const _: () = {
-    let mut i = 0;
-    while i < TABLE.len() {
-        assert!(TABLE[i].suite as usize == i);
-        i += 1;
+        S::NullHmacSha1_80     => Row { name: "NULL_HMAC_SHA1_80",       cipher: Null,        key: Aes128, salt: 14, tags: (10, 10), default_lifetime: GREATEST, dtls_profile: Some(5), aliases: &[] },
+        S::NullHmacSha1_32     => Row { name: "NULL_HMAC_SHA1_32",       cipher: Null,        key: Aes128, salt: 14, tags: (4, 10),  default_lifetime: GREATEST, dtls_profile: Some(6), aliases: &[] },
     }
-};
+}
+
+/// RFC 3711 §9.2, RFC 4568 §6.2 (table) and RFC 7714 §14.2: 2^48 SRTP and 2^31 SRTCP packets under a key, by default and at most.
+const GREATEST: (u32, u32) = (48, 31);
+/// RFC 6188 §4 has a default of 2^31 under the same bounds.
+const RFC_6188: (u32, u32) = (31, 31);
 
 impl CryptoSuite {
     /// Every suite, in the order of the enumeration.
-    pub const ALL: [Self; 15] = {
-        let mut all = [Self::AesCm128HmacSha1_80; 15];
-        let mut i = 0;
-        while i < all.len() {
-            all[i] = TABLE[i].suite;
-            i += 1;
-        }
-        all
-    };
-
-    #[expect(
-        clippy::indexing_slicing,
-        reason = "a suite's number is its row: asserted at compile time, above"
-    )]
-    const fn row(self) -> &'static Row {
-        const ROWS: &[Row; 15] = &TABLE;
-        &ROWS[self as usize]
-    }
+    pub const ALL: [Self; 15] = [
+        Self::AesCm128HmacSha1_80,
+        Self::AesCm128HmacSha1_32,
+        Self::Aes192CmHmacSha1_80,
+        Self::Aes192CmHmacSha1_32,
+        Self::Aes256CmHmacSha1_80,
+        Self::Aes256CmHmacSha1_32,
+        Self::F8_128HmacSha1_80,
+        Self::F8_128HmacSha1_32,
+        Self::AeadAes128Gcm,
+        Self::AeadAes256Gcm,
+        Self::AeadAes128Gcm8,
+        Self::AeadAes256Gcm8,
+        Self::AesCm128NullAuth,
+        Self::NullHmacSha1_80,
+        Self::NullHmacSha1_32,
+    ];
 
     /// The name in SDP, as registered or, for the unregistered ones, as their speakers write it.
     #[must_use]
     pub const fn name(self) -> &'static str {
-        self.row().name
+        row(self).name
     }
 
     /// Other names under which devices send this suite.
     #[must_use]
     pub const fn aliases(self) -> &'static [&'static str] {
-        self.row().aliases
+        row(self).aliases
     }
 
     /// Bytes of the master key, and of the session key for encryption.
     #[must_use]
     pub const fn key_len(self) -> usize {
-        self.row().key.bytes()
+        row(self).key.bytes()
     }
 
     /// Bytes of the master salt.
     #[must_use]
     pub const fn salt_len(self) -> usize {
-        self.row().salt
+        row(self).salt
     }
 
     /// Bytes of master key and master salt together: what `inline:` carries (RFC 4568 §6.1).
@@ -171,7 +157,7 @@ impl CryptoSuite {
     /// Bytes of the SRTP authentication tag.
     #[must_use]
     pub const fn rtp_tag_len(self) -> usize {
-        self.row().rtp_tag
+        row(self).tags.0
     }
 
     /// Bytes of the SRTCP authentication tag, unless [`SrtcpTag`](crate::SrtcpTag) says otherwise.
@@ -179,57 +165,57 @@ impl CryptoSuite {
     /// 10 for the `_32` suites: the 4 bytes are SRTP's alone (RFC 4568 §6.2, RFC 3711 §5.2).
     #[must_use]
     pub const fn rtcp_tag_len(self) -> usize {
-        self.row().rtcp_tag
+        row(self).tags.1
     }
 
     /// Does one algorithm encrypt and authenticate (RFC 7714)?
     #[must_use]
     pub const fn is_aead(self) -> bool {
-        matches!(self.row().cipher, CipherKind::Gcm)
+        matches!(row(self).cipher, CipherKind::Gcm)
     }
 
     /// Does the suite encrypt at all?
     #[must_use]
     pub const fn encrypts(self) -> bool {
-        !matches!(self.row().cipher, CipherKind::Null)
+        !matches!(row(self).cipher, CipherKind::Null)
     }
 
     /// SRTP packets that one master key protects when no lifetime is signalled.
     #[must_use]
     pub const fn default_rtp_lifetime(self) -> u64 {
-        1 << self.row().default_lifetime.0
+        1 << row(self).default_lifetime.0
     }
 
     /// SRTCP packets that one master key protects when no lifetime is signalled.
     #[must_use]
     pub const fn default_rtcp_lifetime(self) -> u64 {
-        1 << self.row().default_lifetime.1
+        1 << row(self).default_lifetime.1
     }
 
     /// The most SRTP packets that one master key may ever protect: 2^48 (RFC 3711 §9.2).
     #[must_use]
     pub const fn greatest_rtp_lifetime(self) -> u64 {
-        1 << self.row().greatest_lifetime.0
+        1 << GREATEST.0
     }
 
     /// The most SRTCP packets that one master key may ever protect: 2^31 (RFC 3711 §9.2).
     #[must_use]
     pub const fn greatest_rtcp_lifetime(self) -> u64 {
-        1 << self.row().greatest_lifetime.1
+        1 << GREATEST.1
     }
 
     /// The DTLS-SRTP protection profile, if there is one (RFC 5764 §4.1.2, RFC 7714 §14.2).
     #[must_use]
     pub const fn dtls_srtp_profile(self) -> Option<u16> {
-        self.row().dtls_profile
+        row(self).dtls_profile
     }
 
     pub(crate) const fn aes_key_size(self) -> AesKeySize {
-        self.row().key
+        row(self).key
     }
 
     pub(crate) const fn cipher(self) -> CipherKind {
-        self.row().cipher
+        row(self).cipher
     }
 }
 
@@ -261,7 +247,7 @@ impl FromStr for CryptoSuite {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::string::ToString;
+    use alloc::{string::ToString, vec::Vec};
 
     #[test]
     fn every_name_and_alias_finds_its_suite_in_any_letter_case() {
@@ -277,6 +263,21 @@ mod tests {
             Err(UnknownSuite)
         );
         assert_eq!("".parse::<CryptoSuite>(), Err(UnknownSuite));
+    }
+
+    #[test]
+    fn all_holds_every_suite_in_order() {
+        let numbers: Vec<_> = CryptoSuite::ALL
+            .iter()
+            .map(|suite| *suite as usize)
+            .collect();
+        assert_eq!(numbers, (0..15).collect::<Vec<_>>());
+        let last = CryptoSuite::NullHmacSha1_32;
+        assert_eq!(
+            CryptoSuite::ALL.last(),
+            Some(&last),
+            "the last of the enumeration"
+        );
     }
 
     #[test]

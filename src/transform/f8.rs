@@ -69,3 +69,64 @@ fn block(bytes: impl Iterator<Item = u8>) -> [u8; BLOCK] {
     }
     block
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::index::PacketIndex;
+    use crate::test_vectors::{Hex, read};
+    use serde::Deserialize;
+
+    #[derive(Deserialize)]
+    struct Case {
+        session_key: Hex,
+        session_salt: Hex,
+        rtp_header: Hex,
+        roc: u32,
+        plaintext: Hex,
+        iv: Hex,
+        iv_prime: Hex,
+        ciphertext: Hex,
+    }
+
+    #[test]
+    fn f8_agrees_with_rfc_3711_b_1() {
+        for case in read::<Case>("rfc3711_b1_f8.json", 1) {
+            let f8 = F8::new(
+                AesKeySize::Aes128,
+                |key| key.copy_from_slice(&case.session_key.0),
+                &case.session_salt.0,
+            );
+            let header = &case.rtp_header.0;
+            let at = Position {
+                plane: Plane::Rtp,
+                ssrc: u32::from_be_bytes(*header[8..].first_chunk().unwrap()),
+                index: PacketIndex::new(case.roc, u16::from_be_bytes([header[2], header[3]]))
+                    .value(),
+            };
+            let iv = rtp_iv(header, at);
+            assert_eq!(iv.as_slice(), case.iv.0);
+            assert_eq!(f8.masked.encrypt_block(&iv).as_slice(), case.iv_prime.0);
+            let mut payload = case.plaintext.0.clone();
+            f8.xor_keystream(header, &mut payload, at);
+            assert_eq!(payload, case.ciphertext.0);
+        }
+    }
+
+    /// RFC 3711 §4.1.2.3; appendix B has no vector for it.
+    #[test]
+    fn the_iv_of_srtcp_holds_the_word_of_e_and_index_and_the_first_header() {
+        let at = Position {
+            plane: Plane::Rtcp,
+            ssrc: 0x4d4e_4f50,
+            index: 0x1234,
+        };
+        let header = [0x81, 0xc8, 0, 0x0d, 0x4d, 0x4e, 0x4f, 0x50];
+        assert_eq!(
+            rtcp_iv(&header, at),
+            [
+                0, 0, 0, 0, 0x80, 0, 0x12, 0x34, 0x81, 0xc8, 0, 0x0d, 0x4d, 0x4e, 0x4f, 0x50
+            ]
+        );
+    }
+}

@@ -81,3 +81,127 @@ impl GcmTransform {
         nonce
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::header::{RTCP_FIXED, RtpHeader, rtcp_ssrc};
+    use crate::index::PacketIndex;
+    use crate::layout::{Trailer, esrtcp_word, split_esrtcp};
+    use crate::test_vectors::{Hex, read};
+    use alloc::{string::String, vec::Vec};
+    use serde::Deserialize;
+
+    #[derive(Deserialize)]
+    struct Case {
+        section: String,
+        suite: String,
+        encrypted: bool,
+        session_key: Hex,
+        session_salt: Hex,
+        roc: Option<u32>,
+        seq: Option<u16>,
+        srtcp_index: Option<u32>,
+        iv: Hex,
+        tag: Hex,
+        plain_packet: Hex,
+        protected_packet: Hex,
+    }
+
+    impl Case {
+        fn transform(&self) -> GcmTransform {
+            let suite: CryptoSuite = self.suite.parse().unwrap();
+            let aes = Aes::new(suite.aes_key_size(), |key| {
+                key.copy_from_slice(&self.session_key.0);
+            });
+            GcmTransform {
+                gcm: Gcm::new(aes),
+                salt: SessionSalt(*self.session_salt.0.first_chunk().unwrap()),
+            }
+        }
+
+        fn check(&self, header: usize, word: usize, at: Position) {
+            let section = &self.section;
+            let transform = self.transform();
+            assert_eq!(transform.nonce(at).as_slice(), self.iv.0, "{section}");
+            let trailer = Trailer {
+                aead: true,
+                word,
+                mki: 0,
+                tag: 16,
+            };
+
+            let plain = &self.plain_packet.0;
+            let layout = trailer.behind(header, plain.len());
+            let mut sealed: Vec<u8> = plain.clone();
+            sealed.resize(layout.total(), 0);
+            let mut laid = layout.over_mut(&mut sealed).unwrap();
+            if word > 0 {
+                laid.write_word(esrtcp_word(self.encrypted, at.index));
+            }
+            transform.seal(&mut laid, at, self.encrypted);
+            assert_eq!(laid.tag(), self.tag.0, "{section}");
+            assert_eq!(sealed, self.protected_packet.0, "{section}");
+
+            let protected = &self.protected_packet.0;
+            let laid = trailer
+                .within(header, protected.len())
+                .unwrap()
+                .over(protected)
+                .unwrap();
+            assert!(
+                transform.verify(&laid, at, self.encrypted).is_some(),
+                "{section}"
+            );
+            let mut opened = protected[..plain.len()].to_vec();
+            if self.encrypted {
+                transform.decipher(&mut opened[header..], at);
+            }
+            assert_eq!(&opened, plain, "{section}");
+
+            for bit in 0..protected.len() * 8 {
+                let mut forged = protected.clone();
+                forged[bit / 8] ^= 1 << (bit % 8);
+                let laid = trailer
+                    .within(header, forged.len())
+                    .unwrap()
+                    .over(&forged)
+                    .unwrap();
+                assert!(
+                    transform.verify(&laid, at, self.encrypted).is_none(),
+                    "{section} {bit}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn srtp_agrees_with_rfc_7714_section_16_and_no_bit_can_be_changed() {
+        for case in read::<Case>("rfc7714_srtp.json", 8) {
+            let header = RtpHeader::parse(&case.plain_packet.0).unwrap();
+            let index = PacketIndex::new(case.roc.unwrap(), case.seq.unwrap());
+            assert_eq!(header.seq, index.seq());
+            let at = Position {
+                plane: Plane::Rtp,
+                ssrc: header.ssrc,
+                index: index.value(),
+            };
+            case.check(header.len, 0, at);
+        }
+    }
+
+    #[test]
+    fn srtcp_agrees_with_rfc_7714_section_17_and_no_bit_can_be_changed() {
+        for case in read::<Case>("rfc7714_srtcp.json", 4) {
+            let (_, word) = case.protected_packet.0.split_last_chunk::<4>().unwrap();
+            let index = case.srtcp_index.unwrap();
+            assert_eq!(split_esrtcp(word), Some((case.encrypted, index)));
+            let at = Position {
+                plane: Plane::Rtcp,
+                ssrc: rtcp_ssrc(&case.plain_packet.0).unwrap(),
+                index: index.into(),
+            };
+            case.check(RTCP_FIXED, 4, at);
+        }
+    }
+}

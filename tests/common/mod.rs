@@ -21,7 +21,10 @@ pub fn read_json<T: DeserializeOwned>(path: &str) -> T {
 
 /// Bytes from hexadecimal.
 pub fn hex(text: &str) -> Vec<u8> {
-    assert!(text.len() % 2 == 0, "odd number of hexadecimal digits");
+    assert!(
+        text.len().is_multiple_of(2),
+        "odd number of hexadecimal digits"
+    );
     (0..text.len())
         .step_by(2)
         .map(|at| u8::from_str_radix(&text[at..at + 2], 16).expect("hexadecimal"))
