@@ -135,6 +135,10 @@ impl RingKey {
 }
 
 /// The session keys of one plane under one master key.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the common case is the large one, and a packet should meet no pointer on its way"
+)]
 enum SessionKeys {
     /// Derived once (RFC 3711 §4.3.1: a key derivation rate of zero).
     Once(Transform),

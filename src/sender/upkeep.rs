@@ -1,0 +1,117 @@
+//! Between packets: the keys, rollover counters, streams and counts of a sender.
+
+use super::Sender;
+use crate::error::{BuildError, KeyRingError, RocError};
+use crate::key::{MasterKey, Mki};
+use crate::ring::KeyUsage;
+use crate::statistics::SenderStatistics;
+use crate::suite::CryptoSuite;
+
+impl Sender {
+    /// The suite of the master keys.
+    #[must_use]
+    pub fn suite(&self) -> CryptoSuite {
+        self.context.ring.suite()
+    }
+
+    /// Adds a master key for the same suite, with an MKI of its own and of the same length. It is not selected.
+    ///
+    /// # Errors
+    /// [`KeyRingError`] if the key does not go with the others; the sender is then unchanged.
+    pub fn add_key(&mut self, key: MasterKey) -> Result<(), KeyRingError> {
+        self.context.ring.add(key)
+    }
+
+    /// Protects from now on under the key with this MKI. Streams keep their rollover counters and SRTCP indices (RFC 3711 §3.3.1).
+    ///
+    /// # Errors
+    /// [`KeyRingError::UnknownMki`] if there is none; the selection is then unchanged.
+    pub fn select_key(&mut self, mki: &Mki) -> Result<(), KeyRingError> {
+        let slot = self.context.ring.find(mki.as_bytes());
+        self.selected = slot.ok_or(KeyRingError::UnknownMki)?;
+        Ok(())
+    }
+
+    /// Removes the key with this MKI, which must not be the selected one. Streams are untouched.
+    ///
+    /// # Errors
+    /// [`KeyRingError::UnknownMki`] if there is none, [`KeyRingError::InUse`] if it is selected; nothing changed then.
+    pub fn remove_key(&mut self, mki: &Mki) -> Result<(), KeyRingError> {
+        let slot = self.context.ring.find(mki.as_bytes());
+        let slot = slot.ok_or(KeyRingError::UnknownMki)?;
+        if slot == self.selected {
+            return Err(KeyRingError::InUse);
+        }
+        self.context.remove_key(slot)?;
+        if slot < self.selected {
+            self.selected -= 1;
+        }
+        Ok(())
+    }
+
+    /// Replaces all master keys by this one, which may be for another suite. Streams keep their rollover counters and SRTCP
+    /// indices: a new key does not reset them (RFC 3711 §3.3.1, §3.4).
+    ///
+    /// # Errors
+    /// [`BuildError`] if the options that the sender was built with do not go with the key's suite; nothing changed then.
+    pub fn rekey(&mut self, key: MasterKey) -> Result<(), BuildError> {
+        self.context.rekey(key)?;
+        self.selected = 0;
+        Ok(())
+    }
+
+    /// The master keys: the MKI of each, if it has one, and how much it has been used.
+    pub fn keys(&self) -> impl Iterator<Item = (Option<&Mki>, KeyUsage)> {
+        self.context.keys()
+    }
+
+    /// Is the selected key within [`rekey_threshold`](crate::Builder::rekey_threshold) packets of its end, in either plane?
+    #[must_use]
+    pub fn needs_rekey(&self) -> bool {
+        let threshold = self.context.options.rekey_threshold;
+        let selected = self.context.ring.get(self.selected);
+        selected.is_none_or(|key| key.usage().is_near_limit(threshold))
+    }
+
+    /// The rollover counter of a stream: the one set for its next packet, or that of the highest index sent.
+    /// `None` for an SSRC without either.
+    #[must_use]
+    pub fn roc(&self, ssrc: u32) -> Option<u32> {
+        self.context.roc(ssrc)
+    }
+
+    /// Sets the rollover counter of a stream's next packet, before its first one or later. Later, it can only move
+    /// on: a source that restarts its sequence numbers takes `roc + 1`, and tells its peer. The value of
+    /// the highest index sent changes nothing.
+    ///
+    /// # Errors
+    /// [`RocError::Backwards`] if indices would be used twice, [`RocError::TooManyStreams`] for a new SSRC beyond the cap;
+    /// nothing changed then.
+    pub fn set_roc(&mut self, ssrc: u32, roc: u32) -> Result<(), RocError> {
+        self.context.set_roc(ssrc, roc)
+    }
+
+    /// Removes a stream. Its highest indices stay on record, and count towards
+    /// [`most_streams`](crate::Builder::most_streams), until all keys of today are gone: if the SSRC comes back before, it has to
+    /// go on beyond them. `false` if there is no such stream.
+    pub fn remove_stream(&mut self, ssrc: u32) -> bool {
+        self.context.remove_stream(ssrc)
+    }
+
+    /// The SSRCs of all streams, ascending.
+    pub fn ssrcs(&self) -> impl Iterator<Item = u32> {
+        self.context.ssrcs()
+    }
+
+    /// What happened so far, over all streams: takes a moment for each.
+    #[must_use]
+    pub fn statistics(&self) -> SenderStatistics {
+        self.context.statistics()
+    }
+
+    /// What happened so far in one stream. `None` for an unknown SSRC.
+    #[must_use]
+    pub fn stream_statistics(&self, ssrc: u32) -> Option<SenderStatistics> {
+        self.context.stream_statistics(ssrc)
+    }
+}
