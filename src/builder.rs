@@ -145,8 +145,8 @@ impl<Direction> Builder<Direction> {
     /// The most SSRCs, removed ones included while their keys live. Default: 1024.
     ///
     /// A receiver makes a stream when the first packet of an SSRC has been authenticated, a sender when it
-    /// protects one. Each takes some 500 bytes and its replay windows, two for a receiver and one for a
-    /// sender: at most 1.1 MB for a receiver by default.
+    /// protects one. Each takes some 350 bytes and its replay windows, two for a receiver and one for a sender:
+    /// by default at most 0.9 MB for all of a receiver's, with windows of 32768 at most 17 MB.
     #[must_use]
     pub fn most_streams(mut self, most: NonZeroUsize) -> Self {
         self.options.most_streams = most.get();
