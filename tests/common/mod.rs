@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use serde::de::DeserializeOwned;
-use srtp_sdes::{CryptoSuite, MasterKey, Receiver, Sender};
+use srtp_sdes::{CryptoSuite, MasterKey, Plane, ProtectError, Receiver, Sender, UnprotectError};
 
 /// A file or folder in `vectors/`.
 pub fn vectors(path: &str) -> PathBuf {
@@ -86,4 +86,43 @@ pub fn rtcp(ssrc: u32, body: &[u8]) -> Vec<u8> {
 /// `len` bytes that are not all alike.
 pub fn bytes(len: usize) -> Vec<u8> {
     (0..len).map(|n| (n * 7 + n / 256) as u8).collect()
+}
+
+/// Both planes.
+pub const PLANES: [Plane; 2] = [Plane::Rtp, Plane::Rtcp];
+
+/// A plain packet of either plane; RTCP has no use for `seq`.
+pub fn plain(plane: Plane, ssrc: u32, seq: u16, body: &[u8]) -> Vec<u8> {
+    match plane {
+        Plane::Rtp => rtp(ssrc, seq, body),
+        Plane::Rtcp => rtcp(ssrc, body),
+    }
+}
+
+/// Protects a copy of `plain`.
+pub fn protect(tx: &mut Sender, plane: Plane, plain: &[u8]) -> Result<Vec<u8>, ProtectError> {
+    let mut packet = plain.to_vec();
+    match plane {
+        Plane::Rtp => tx.protect_rtp_vec(&mut packet)?,
+        Plane::Rtcp => tx.protect_rtcp_vec(&mut packet)?,
+    }
+    Ok(packet)
+}
+
+/// Unprotects a copy of `packet`, in place. If it is refused, the copy has to be unchanged.
+pub fn unprotect(
+    rx: &mut Receiver,
+    plane: Plane,
+    packet: &[u8],
+) -> Result<Vec<u8>, UnprotectError> {
+    let mut copy = packet.to_vec();
+    let opened = match plane {
+        Plane::Rtp => rx.unprotect_rtp(&mut copy),
+        Plane::Rtcp => rx.unprotect_rtcp(&mut copy),
+    };
+    let opened = opened.map(|plain| plain.to_vec());
+    if opened.is_err() {
+        assert_eq!(copy, packet, "a packet that is refused is unchanged");
+    }
+    opened
 }
