@@ -69,26 +69,20 @@ def plane_of(payload):
 
 
 def read_keys(path, suite):
-    """Master key and salt by sending endpoint."""
+    """Master key and salt by sending endpoint, from lines such as `1.2.3.4:5->6.7.8.9:10=a=crypto:…`."""
     keys = {}
-    named = []
     for line in path.read_text().splitlines():
-        if line.startswith("#"):
-            # Should the comment go on to name the receiver, only what stands
-            # before the arrow sends with this key.
-            sender = re.split("->|→", line)[0]
-            named += re.findall(r"(?:\d+\.\d+\.\d+\.\d+|\[[0-9a-fA-F:.]+\]):\d+", sender)
-        elif line.strip():
-            match = re.fullmatch(r"a=crypto:\d+ (\S+) inline:([A-Za-z0-9+/=]+)(\|2\^\d+)?\s*", line)
-            if not match or match[1] != suite.name:
-                raise Trouble(f"key file: not a line for {suite.name} without MKI")
-            master = base64.b64decode(match[2], validate=True)
-            if len(master) != suite.key_and_salt:
-                raise Trouble(f"key file: master key and salt of {len(master)} bytes")
-            if not named:
-                raise Trouble("key file: an a=crypto line without an endpoint before it")
-            keys.update(dict.fromkeys(named, master))
-            named = []
+        if line.startswith("#") or not line.strip():
+            continue
+        match = re.fullmatch(
+            r"(\S+:\d+)->\S+:\d+=a=crypto:\d+ (\S+) inline:([A-Za-z0-9+/=]+)(\|2\^\d+)?\s*", line
+        )
+        if not match or match[2] != suite.name:
+            raise Trouble(f"key file: not a line that names its sender, for {suite.name} without MKI")
+        master = base64.b64decode(match[3], validate=True)
+        if len(master) != suite.key_and_salt:
+            raise Trouble(f"key file: master key and salt of {len(master)} bytes")
+        keys[match[1]] = master
     return keys
 
 
