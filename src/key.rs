@@ -98,15 +98,16 @@ impl MasterKey {
                 got: digits.len() / 4 * 3,
             });
         };
-        if text.len() - digits.len() > 2 || digits.len() % 4 == 1 {
+        // RFC 4648 §3.2: all of the padding, or none of it.
+        let padding = text.len() - digits.len();
+        let whole = digits.len().next_multiple_of(4);
+        if digits.len() % 4 == 1 || (padding != 0 && digits.len() + padding != whole) {
             return Err(KeyError::Base64);
         }
         room.copy_from_slice(digits.as_bytes());
         // Filled up to whole groups of four, so that bits to spare in the last digit, which some
         // devices do not clear, fall into bytes that are cut off again.
-        let groups = padded
-            .get(..digits.len().next_multiple_of(4))
-            .unwrap_or_default();
+        let groups = padded.get(..whole).unwrap_or_default();
         let mut bytes = Zeroizing::new([0; MAX_BASE64 / 4 * 3]);
         let decoded =
             Base64Unpadded::decode(groups, bytes.as_mut_slice()).map_err(|_| KeyError::Base64)?;
@@ -392,6 +393,14 @@ mod tests {
         );
         assert_eq!(read("!!!"), KeyError::Base64);
         assert_eq!(read(&"A".repeat(41)), KeyError::Base64);
+        assert_eq!(
+            read(&("A".repeat(40) + "=")),
+            KeyError::Base64,
+            "no padding is due"
+        );
+        let aead = |text: &str| MasterKey::from_base64(CryptoSuite::AeadAes128Gcm, text);
+        assert!(aead(&("A".repeat(38) + "==")).is_ok());
+        assert_eq!(aead(&("A".repeat(38) + "=")).unwrap_err(), KeyError::Base64);
         assert!(matches!(
             read(&"A".repeat(36)),
             KeyError::Length { got: 27, .. }
