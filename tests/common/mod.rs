@@ -1,6 +1,8 @@
 //! What several tests need: vectors, packets, contexts.
 #![allow(dead_code, reason = "each test file uses its own part of this")]
 
+pub mod oracle;
+
 use std::path::PathBuf;
 
 use serde::de::DeserializeOwned;

@@ -1,0 +1,146 @@
+//! Protection of a packet as the RFCs describe it, written a second time and for reading only: RFC 3711 §4 with any
+//! key derivation rate, RFC 6188, RFC 7714. It knows no streams and no limits: the caller names the index.
+
+use aes::cipher::{BlockCipherEncrypt, KeyInit};
+use aes_gcm::aead::AeadInOut;
+use hmac::{Hmac, Mac};
+use sha1::Sha1;
+use srtp_sdes::{CryptoSuite, MasterKey, Plane};
+
+/// The session key for `label` in epoch `r` (RFC 3711 §4.3): AES in counter mode under the master key.
+pub fn session_key(key: &MasterKey, label: u8, r: u64, len: usize) -> Vec<u8> {
+    let suite = key.suite();
+    let (master_key, salt) = key.secret_key_and_salt().split_at(suite.key_len());
+    let mut block = [0; 16];
+    block[..salt.len()].copy_from_slice(salt);
+    block[7] ^= label;
+    for (to, r) in block[8..14].iter_mut().zip(&r.to_be_bytes()[2..]) {
+        *to ^= r;
+    }
+    keystream(master_key, block, len)
+}
+
+/// `len` bytes of counter mode that begins at `block` (RFC 3711 §4.1.1).
+fn keystream(key: &[u8], block: [u8; 16], len: usize) -> Vec<u8> {
+    let first = u128::from_be_bytes(block);
+    let blocks = (0..).map(|n: u128| encrypt(key, first.wrapping_add(n).to_be_bytes()));
+    blocks.flatten().take(len).collect()
+}
+
+/// One block of AES.
+fn encrypt(key: &[u8], block: [u8; 16]) -> [u8; 16] {
+    let mut block = block.into();
+    match key.len() {
+        16 => aes::Aes128::new_from_slice(key)
+            .unwrap()
+            .encrypt_block(&mut block),
+        24 => aes::Aes192::new_from_slice(key)
+            .unwrap()
+            .encrypt_block(&mut block),
+        _ => aes::Aes256::new_from_slice(key)
+            .unwrap()
+            .encrypt_block(&mut block),
+    }
+    block.into()
+}
+
+/// The packet that a sender without options makes of `plain` at `index`, if it derives keys every 2^`rate` packets.
+pub fn protect(
+    key: &MasterKey,
+    rate: Option<u32>,
+    plane: Plane,
+    plain: &[u8],
+    index: u64,
+) -> Vec<u8> {
+    let suite = key.suite();
+    let r = rate.map_or(0, |rate| index >> rate);
+    let label = if plane == Plane::Rtp { 0 } else { 3 };
+    let cipher_key = session_key(key, label, r, suite.key_len());
+    let auth_key = session_key(key, label + 1, r, 20);
+    let salt = session_key(key, label + 2, r, suite.salt_len());
+    let mki = key.mki().map_or(&[][..], |mki| mki.as_bytes());
+
+    // No CSRCs, no extension: these packets have a header of fixed length.
+    let (header, tag_len) = match plane {
+        Plane::Rtp => (12, suite.rtp_tag_len()),
+        Plane::Rtcp => (8, suite.rtcp_tag_len()),
+    };
+    let (header, payload) = plain.split_at(header);
+    let ssrc = match plane {
+        Plane::Rtp => &header[8..12],
+        Plane::Rtcp => &header[4..8],
+    };
+    let e = u32::from(suite.encrypts()) << 31;
+    let word = (e | index as u32).to_be_bytes();
+    let word = if plane == Plane::Rtcp { &word[..] } else { &[] };
+    let roc = ((index >> 16) as u32).to_be_bytes();
+
+    if suite.is_aead() {
+        let mut nonce = [0; 12];
+        nonce[2..6].copy_from_slice(ssrc);
+        nonce[6..].copy_from_slice(&index.to_be_bytes()[2..]);
+        nonce.iter_mut().zip(&salt).for_each(|(n, s)| *n ^= s);
+        let aad = [header, word].concat();
+        let sealed = gcm(&cipher_key, nonce, payload, &aad);
+        let sealed = &sealed[..payload.len() + tag_len];
+        return [header, sealed, word, mki].concat();
+    }
+
+    let stream = match suite {
+        CryptoSuite::NullHmacSha1_80 | CryptoSuite::NullHmacSha1_32 => vec![0; payload.len()],
+        CryptoSuite::F8_128HmacSha1_80 | CryptoSuite::F8_128HmacSha1_32 => {
+            let iv = match plane {
+                Plane::Rtp => [&[0], &header[1..], &roc].concat(),
+                Plane::Rtcp => [&[0; 4], word, header].concat(),
+            };
+            f8(&cipher_key, &salt, iv.try_into().unwrap(), payload.len())
+        }
+        _ => {
+            let mut block = [0; 16];
+            block[4..8].copy_from_slice(ssrc);
+            block[8..14].copy_from_slice(&index.to_be_bytes()[2..]);
+            block.iter_mut().zip(&salt).for_each(|(b, s)| *b ^= s);
+            keystream(&cipher_key, block, payload.len())
+        }
+    };
+    let sealed: Vec<u8> = payload.iter().zip(stream).map(|(p, s)| p ^ s).collect();
+    let portion = [header, &sealed, word].concat();
+    let mut hmac = <Hmac<Sha1> as KeyInit>::new_from_slice(&auth_key).unwrap();
+    hmac.update(&portion);
+    if plane == Plane::Rtp {
+        hmac.update(&roc);
+    }
+    let tag = hmac.finalize().into_bytes();
+    [&portion, mki, &tag[..tag_len]].concat()
+}
+
+/// RFC 3711 §4.1.2.
+fn f8(key: &[u8], salt: &[u8], iv: [u8; 16], len: usize) -> Vec<u8> {
+    let mut masked = [0x55; 16];
+    masked[..salt.len()].copy_from_slice(salt);
+    masked.iter_mut().zip(key).for_each(|(m, k)| *m ^= k);
+    let start = u128::from_be_bytes(encrypt(&masked, iv));
+    let (mut block, mut stream) = (0, Vec::new());
+    for j in 0..len.div_ceil(16) {
+        block = u128::from_be_bytes(encrypt(key, (start ^ j as u128 ^ block).to_be_bytes()));
+        stream.extend(block.to_be_bytes());
+    }
+    stream.truncate(len);
+    stream
+}
+
+/// AES-GCM with its tag of 16 bytes behind the ciphertext.
+fn gcm(key: &[u8], nonce: [u8; 12], plain: &[u8], aad: &[u8]) -> Vec<u8> {
+    let mut sealed = plain.to_vec();
+    let (nonce, text) = (nonce.into(), sealed.as_mut_slice().into());
+    let tag = match key.len() {
+        16 => aes_gcm::Aes128Gcm::new_from_slice(key)
+            .unwrap()
+            .encrypt_inout_detached(&nonce, aad, text),
+        _ => aes_gcm::Aes256Gcm::new_from_slice(key)
+            .unwrap()
+            .encrypt_inout_detached(&nonce, aad, text),
+    };
+    sealed.extend(tag.unwrap());
+    sealed
+}
