@@ -1,0 +1,952 @@
+//! What holds for any packets in any order: found by chance, against simple models.
+
+mod common;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroUsize;
+
+use common::{PLANES, bytes, key, plain, protect, rtp};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+use proptest::test_runner::TestRunner;
+use srtp_sdes::{
+    CryptoSuite, EBitPolicy, KeyDerivationRate, MasterKey, Mki, Plane, ProtectError, Receiver,
+    ReplayWindowSize, RocError, Sender, SrtcpTag, UnprotectError,
+};
+
+/// Runs `test` on `cases` values for each suite. A failure prints the smallest value that fails.
+fn for_every_suite<S: Strategy>(
+    cases: u32,
+    strategy: &S,
+    test: impl Fn(CryptoSuite, S::Value) -> Result<(), TestCaseError>,
+) {
+    for suite in CryptoSuite::ALL {
+        let mut runner = TestRunner::new(ProptestConfig {
+            cases,
+            max_shrink_iters: 4096,
+            failure_persistence: None,
+            ..ProptestConfig::default()
+        });
+        runner
+            .run(strategy, |value| test(suite, value))
+            .unwrap_or_else(|error| panic!("{suite}: {error}"));
+    }
+}
+
+fn is_authenticated(suite: CryptoSuite, plane: Plane) -> bool {
+    match plane {
+        Plane::Rtp => suite.rtp_tag_len() != 0,
+        Plane::Rtcp => suite.rtcp_tag_len() != 0,
+    }
+}
+
+/// Unprotects by one of the entries that give the packet back. What is refused is unchanged.
+fn open(
+    rx: &mut Receiver,
+    entry: usize,
+    plane: Plane,
+    packet: &[u8],
+) -> Result<Vec<u8>, UnprotectError> {
+    let mut buf = packet.to_vec();
+    let before = vec![0xa5; packet.len()];
+    let mut out = before.clone();
+    let opened = match (entry % 3, plane) {
+        (0, Plane::Rtp) => rx.unprotect_rtp(&mut buf).map(|plain| plain.to_vec()),
+        (0, Plane::Rtcp) => rx.unprotect_rtcp(&mut buf).map(|plain| plain.to_vec()),
+        (1, Plane::Rtp) => rx
+            .unprotect_rtp_into(packet, &mut out)
+            .map(|plain| plain.to_vec()),
+        (1, Plane::Rtcp) => rx
+            .unprotect_rtcp_into(packet, &mut out)
+            .map(|plain| plain.to_vec()),
+        (_, Plane::Rtp) => rx.unprotect_rtp_vec(&mut buf).map(|()| buf.clone()),
+        (_, Plane::Rtcp) => rx.unprotect_rtcp_vec(&mut buf).map(|()| buf.clone()),
+    };
+    if opened.is_err() {
+        assert!(
+            buf == packet && out == before,
+            "what is refused is unchanged"
+        );
+    }
+    opened
+}
+
+// ── Any order of arrival within the window ──
+
+/// A packet of a stream: how far its index is from the one before, and how it travels.
+#[derive(Clone, Debug)]
+struct Sent {
+    step: u16,
+    /// How many indices later than its own turn it arrives.
+    delay: u16,
+    /// Copies arrive so much later.
+    copies: Vec<u16>,
+    is_lost: bool,
+    body: usize,
+}
+
+/// No step is longer than this, nor is more than as much lost before it.
+const GREATEST_STEP: u16 = 6000;
+
+fn sent() -> impl Strategy<Value = Sent> {
+    let step = prop_oneof![3 => 1..=3u16, 1 => 1..=GREATEST_STEP];
+    let delay = prop_oneof![2 => Just(0), 2 => 1..=8u16, 1 => 0..=u16::MAX];
+    let copies = vec(prop_oneof![0..=8u16, 0..=u16::MAX], 0..=2);
+    let body = prop_oneof![4 => 0..=40usize, 1 => 0..=300usize];
+    let lost = prop::bool::weighted(0.1);
+    (step, delay, copies, lost, body).prop_map(|(step, delay, copies, is_lost, body)| Sent {
+        step,
+        delay,
+        copies,
+        is_lost,
+        body,
+    })
+}
+
+#[derive(Clone, Debug)]
+struct Journey {
+    window: u16,
+    roc: u32,
+    /// For each SSRC its first sequence number, and its packets.
+    streams: Vec<(u16, Vec<Sent>)>,
+}
+
+fn journey() -> impl Strategy<Value = Journey> {
+    let first = prop_oneof![any::<u16>(), 65_500..=u16::MAX, 0x7ff0..=0x8010u16];
+    let window = select(vec![64, 65, 1000, 1024, 32_768]);
+    let roc = select(vec![0, 1, 0xffff, 0x7fff_ffff, u32::MAX - 3]);
+    let streams = vec((first, vec(sent(), 1..20)), 1..=3);
+    (window, roc, streams).prop_map(|(window, roc, streams)| Journey {
+        window,
+        roc,
+        streams,
+    })
+}
+
+struct Arrival {
+    at: u64,
+    plane: Plane,
+    ssrc: u32,
+    index: u64,
+    is_copy: bool,
+    protected: Vec<u8>,
+    packet: Vec<u8>,
+}
+
+/// Sends all packets, and puts those that are not lost in the order of their arrival.
+fn arrivals(
+    tx: &mut Sender,
+    journey: &Journey,
+    greatest_delay: u64,
+    greatest_copy: u64,
+) -> Vec<Arrival> {
+    let mut arrivals = Vec::new();
+    for (ssrc, (first, packets)) in (1u32..).zip(&journey.streams) {
+        let start = (u64::from(journey.roc) << 16) + u64::from(*first);
+        let mut index = start;
+        let mut gap = 0;
+        // As many more as it takes to roll over twice.
+        let roll_over_twice = std::iter::repeat(Sent {
+            step: GREATEST_STEP,
+            delay: 3,
+            copies: vec![2],
+            is_lost: false,
+            body: 5,
+        });
+        for (n, sent) in (0u64..).zip(packets.iter().cloned().chain(roll_over_twice)) {
+            let is_first = n == 0;
+            if !is_first {
+                index += u64::from(sent.step);
+                gap += sent.step;
+            }
+            if n >= packets.len() as u64 && index >> 16 > u64::from(journey.roc) + 2 {
+                break;
+            }
+            for plane in PLANES {
+                let packet = plain(plane, ssrc, index as u16, &bytes(sent.body));
+                let protected = protect(tx, plane, &packet).unwrap();
+                if plane == Plane::Rtp {
+                    if sent.is_lost && !is_first && gap <= GREATEST_STEP {
+                        continue;
+                    }
+                    gap = 0;
+                } else if sent.is_lost {
+                    continue;
+                }
+                // The first packet says which ROC it is: it is not overtaken.
+                let delay = u64::from(!is_first) * u64::from(sent.delay) % (greatest_delay + 1);
+                let (index, turn) = match plane {
+                    Plane::Rtp => (index, index - start),
+                    Plane::Rtcp => (n, n),
+                };
+                let copies = sent
+                    .copies
+                    .iter()
+                    .map(|later| u64::from(*later) % greatest_copy + 1);
+                for later in [0].into_iter().chain(copies) {
+                    arrivals.push(Arrival {
+                        at: (turn + delay + later) * 2,
+                        plane,
+                        ssrc,
+                        index,
+                        is_copy: later != 0,
+                        protected: protected.clone(),
+                        packet: packet.clone(),
+                    });
+                }
+            }
+        }
+    }
+    arrivals.sort_by_key(|arrival| (arrival.at, arrival.is_copy));
+    arrivals
+}
+
+#[test]
+fn in_any_order_within_the_window_every_packet_is_accepted_exactly_once() {
+    for_every_suite(8, &journey(), |suite, journey| {
+        let window = ReplayWindowSize::new(journey.window).unwrap();
+        let mut tx = Sender::builder(key(suite, 1))
+            .initial_roc(journey.roc)
+            .build()
+            .unwrap();
+        let mut rx = Receiver::builder(key(suite, 1))
+            .initial_roc(journey.roc)
+            .replay_window(window)
+            .build()
+            .unwrap();
+        // A packet may be ahead of what arrived by all that is delayed and all that is lost: by less than half the
+        // sequence numbers, and by 2^14 if nothing vouches for it.
+        // Without authentication a copy of half the numbers ago would pass for one from the future.
+        let (delay, copy) = match is_authenticated(suite, Plane::Rtp) {
+            true => (20_000, 1 << 16),
+            false => (4000, 4000),
+        };
+        let delay = delay.min(u64::from(journey.window - 1));
+        let mut highest = BTreeMap::new();
+        for (n, arrival) in arrivals(&mut tx, &journey, delay, copy)
+            .into_iter()
+            .enumerate()
+        {
+            let Arrival {
+                plane, ssrc, index, ..
+            } = arrival;
+            let opened = open(&mut rx, n, plane, &arrival.protected);
+            let highest = highest.entry((plane, ssrc)).or_insert(index);
+            if !arrival.is_copy {
+                prop_assert_eq!(opened, Ok(arrival.packet), "{} {}", plane, index);
+                *highest = index.max(*highest);
+            } else if index + u64::from(journey.window) > *highest {
+                prop_assert_eq!(opened, Err(UnprotectError::Replayed { ssrc, index }));
+            } else {
+                prop_assert!(opened.is_err());
+            }
+        }
+        for ssrc in (1..).take(journey.streams.len()) {
+            prop_assert_eq!(rx.roc(ssrc), tx.roc(ssrc));
+            prop_assert!(tx.roc(ssrc) >= Some(journey.roc + 2), "rolled over twice");
+        }
+        Ok(())
+    });
+}
+
+// ── Any bytes ──
+
+/// Bytes that are a packet now and then.
+fn any_bytes() -> impl Strategy<Value = Vec<u8>> {
+    let noise = vec(any::<u8>(), 0..300);
+    let version_2 = (0x80..=0xbfu8, vec(any::<u8>(), 11..300)).prop_map(|(first, rest)| {
+        let mut packet = vec![first];
+        packet.extend(rest);
+        packet
+    });
+    // Of a stream that is known, at a place that is near.
+    let near = (
+        0x80..=0x8fu8,
+        any::<u8>(),
+        0..20u16,
+        vec(any::<u8>(), 0..200),
+    )
+        .prop_map(|(first, second, seq, rest)| {
+            let mut packet = rtp(1, seq, &rest);
+            packet[..2].copy_from_slice(&[first, second]);
+            packet
+        });
+    let extended =
+        (0x90..=0x9fu8, 0..8u8, vec(any::<u8>(), 76..200)).prop_map(|(first, words, rest)| {
+            let mut packet = rtp(1, 1, &rest);
+            packet[0] = first;
+            let at = 12 + usize::from(first & 0x0f) * 4 + 2;
+            packet[at..at + 2].copy_from_slice(&[0, words]);
+            packet
+        });
+    prop_oneof![1 => noise, 2 => version_2, 2 => near, 2 => extended]
+}
+
+#[test]
+fn any_bytes_to_any_way_of_unprotecting_are_refused_unchanged() {
+    for_every_suite(
+        128,
+        &(any_bytes(), any::<bool>()),
+        |suite, (packet, known)| {
+            let (mut tx, mut rx) = common::pair(suite);
+            for plane in PLANES {
+                if known {
+                    let genuine = protect(&mut tx, plane, &plain(plane, 1, 1, &[])).unwrap();
+                    open(&mut rx, 0, plane, &genuine).unwrap();
+                }
+                for entry in 0..3 {
+                    let opened = open(&mut rx, entry, plane, &packet);
+                    prop_assert!(opened.is_err() || !is_authenticated(suite, plane));
+                }
+                let verified = match plane {
+                    Plane::Rtp => rx.verify_rtp(&packet).is_ok(),
+                    Plane::Rtcp => rx.verify_rtcp(&packet).is_ok(),
+                };
+                prop_assert!(!verified || !is_authenticated(suite, plane));
+            }
+            if is_authenticated(suite, Plane::Rtp) {
+                prop_assert_eq!(rx.ssrcs().count(), usize::from(known));
+            }
+            Ok(())
+        },
+    );
+}
+
+/// Options that both ends agree on.
+#[derive(Clone, Debug)]
+struct Agreed {
+    mki: Vec<u8>,
+    rate: Option<u8>,
+    roc: u32,
+    unencrypted_srtp: bool,
+    unencrypted_srtcp: bool,
+    unauthenticated_srtp: bool,
+    srtcp_tag: SrtcpTag,
+}
+
+fn agreed() -> impl Strategy<Value = Agreed> {
+    let mki = prop_oneof![Just(vec![]), vec(any::<u8>(), 1..=128)];
+    let rate = prop::option::of(1..=24u8);
+    let tag = select(vec![SrtcpTag::OfSuite, SrtcpTag::Bytes4, SrtcpTag::Bytes10]);
+    let rarely = || prop::bool::weighted(0.2);
+    (mki, rate, any::<u32>(), rarely(), rarely(), rarely(), tag).prop_map(
+        |(mki, rate, roc, unencrypted_srtp, unencrypted_srtcp, unauthenticated_srtp, srtcp_tag)| {
+            Agreed {
+                mki,
+                rate,
+                roc,
+                unencrypted_srtp,
+                unencrypted_srtcp,
+                unauthenticated_srtp,
+                srtcp_tag,
+            }
+        },
+    )
+}
+
+impl Agreed {
+    fn key(&self, suite: CryptoSuite) -> MasterKey {
+        match Mki::new(&self.mki) {
+            Ok(mki) => key(suite, 1).with_mki(mki),
+            Err(_) => key(suite, 1),
+        }
+    }
+
+    /// Those options that the suite does not go with are left out, all others are set.
+    fn pair(&self, suite: CryptoSuite) -> (Sender, Receiver) {
+        let mut tx = Sender::builder(self.key(suite)).initial_roc(self.roc);
+        let mut rx = Receiver::builder(self.key(suite)).initial_roc(self.roc);
+        if let Some(rate) = self.rate.and_then(KeyDerivationRate::from_exponent) {
+            (tx, rx) = (tx.key_derivation_rate(rate), rx.key_derivation_rate(rate));
+        }
+        if self.unencrypted_srtp && !suite.is_aead() {
+            (tx, rx) = (tx.unencrypted_srtp(), rx.unencrypted_srtp());
+        }
+        if self.unauthenticated_srtp && !suite.is_aead() {
+            (tx, rx) = (tx.unauthenticated_srtp(), rx.unauthenticated_srtp());
+        }
+        if self.unencrypted_srtcp {
+            tx = tx.unencrypted_srtcp();
+            rx = rx.e_bit(EBitPolicy::AcceptEither);
+        }
+        let has_tag = match self.srtcp_tag {
+            SrtcpTag::Bytes4 => suite.rtp_tag_len() == 4,
+            SrtcpTag::Bytes10 => !suite.is_aead(),
+            _ => true,
+        };
+        if has_tag {
+            (tx, rx) = (tx.srtcp_tag(self.srtcp_tag), rx.srtcp_tag(self.srtcp_tag));
+        }
+        (tx.build().unwrap(), rx.build().unwrap())
+    }
+}
+
+#[test]
+fn any_bytes_that_are_protected_come_back_under_any_options() {
+    for_every_suite(128, &(any_bytes(), agreed()), |suite, (packet, agreed)| {
+        for plane in PLANES {
+            let (mut tx, mut rx) = agreed.pair(suite);
+            let mut vec = packet.clone();
+            let protected = match plane {
+                Plane::Rtp => tx.protect_rtp_vec(&mut vec),
+                Plane::Rtcp => tx.protect_rtcp_vec(&mut vec),
+            };
+            match protected {
+                Err(_) => prop_assert_eq!(&vec, &packet),
+                Ok(()) => {
+                    let opened = open(&mut rx, packet.len(), plane, &vec);
+                    prop_assert_eq!(opened.as_ref(), Ok(&packet));
+                }
+            }
+            let has_a_chance = packet.len() >= 12 && packet[0] >> 6 == 2 && packet[0] & 0x1f == 0;
+            prop_assert!(protected.is_ok() || !has_a_chance);
+        }
+        Ok(())
+    });
+}
+
+// ── Any schedule, against a model ──
+
+/// What a replay window is, in RFC 3711 §3.3.2: numbers seen, and how far back they matter.
+#[derive(Clone, Debug, Default)]
+struct Seen {
+    size: u64,
+    highest: Option<u64>,
+    numbers: BTreeSet<u64>,
+    /// Everything up to here counts as seen.
+    floor: Option<u64>,
+    /// Nothing but the highest number is left: what is not ahead is too old.
+    is_closed: bool,
+}
+
+#[derive(Debug, PartialEq)]
+enum Verdict {
+    Fresh,
+    Replayed,
+    TooOld,
+}
+
+impl Seen {
+    fn check(&self, index: u64) -> Verdict {
+        match self.highest {
+            None => Verdict::Fresh,
+            Some(highest) if index > highest => Verdict::Fresh,
+            Some(highest) if self.is_closed || index + self.size <= highest => Verdict::TooOld,
+            _ if self.floor >= Some(index) || self.numbers.contains(&index) => Verdict::Replayed,
+            _ => Verdict::Fresh,
+        }
+    }
+
+    fn mark(&mut self, index: u64) {
+        if self.is_closed {
+            self.floor = self.highest;
+            self.is_closed = false;
+        }
+        self.numbers.insert(index);
+        self.highest = self.highest.max(Some(index));
+    }
+}
+
+/// One SSRC at one end.
+#[derive(Clone, Debug, Default)]
+struct Stream {
+    rtp: Seen,
+    rtcp: Seen,
+    pending_roc: Option<u32>,
+    is_removed: bool,
+}
+
+impl Stream {
+    fn seen(&mut self, plane: Plane) -> &mut Seen {
+        match plane {
+            Plane::Rtp => &mut self.rtp,
+            Plane::Rtcp => &mut self.rtcp,
+        }
+    }
+
+    fn roc(&self) -> Option<u32> {
+        let reached = self.rtp.highest.map(|highest| (highest >> 16) as u32);
+        self.pending_roc.or(reached)
+    }
+}
+
+/// One end: which master key it is at, and its streams.
+#[derive(Debug)]
+struct End {
+    generation: u8,
+    window: u64,
+    most: usize,
+    streams: BTreeMap<u32, Stream>,
+}
+
+impl End {
+    fn new(window: u64, most: usize) -> Self {
+        Self {
+            generation: 0,
+            window,
+            most,
+            streams: BTreeMap::new(),
+        }
+    }
+
+    /// The stream, if there is one or room for one.
+    fn stream(&mut self, ssrc: u32) -> Option<&mut Stream> {
+        if !self.streams.contains_key(&ssrc) && self.streams.len() == self.most {
+            return None;
+        }
+        let size = self.window;
+        Some(self.streams.entry(ssrc).or_insert_with(|| {
+            let seen = || Seen {
+                size,
+                ..Seen::default()
+            };
+            Stream {
+                rtp: seen(),
+                rtcp: seen(),
+                ..Stream::default()
+            }
+        }))
+    }
+
+    fn accept(&mut self, plane: Plane, ssrc: u32, index: u64) {
+        let stream = self.stream(ssrc).unwrap();
+        stream.seen(plane).mark(index);
+        stream.is_removed = false;
+        if plane == Plane::Rtp {
+            stream.pending_roc = None;
+        }
+    }
+
+    fn rekey(&mut self, generation: u8) {
+        self.generation = generation;
+        self.streams.retain(|_, stream| !stream.is_removed);
+    }
+
+    fn remove(&mut self, ssrc: u32) -> bool {
+        let Some(stream) = self.streams.get_mut(&ssrc) else {
+            return false;
+        };
+        if stream.is_removed {
+            return false;
+        }
+        if stream.rtp.highest.is_none() && stream.rtcp.highest.is_none() {
+            self.streams.remove(&ssrc);
+            return true;
+        }
+        stream.is_removed = true;
+        stream.pending_roc = None;
+        stream.rtp.is_closed = true;
+        stream.rtcp.is_closed = true;
+        true
+    }
+
+    fn set_roc(&mut self, ssrc: u32, roc: u32) -> Result<(), RocError> {
+        let most = self.most;
+        let stream = self.stream(ssrc);
+        let stream = stream.ok_or(RocError::TooManyStreams { ssrc, most })?;
+        stream.pending_roc = match stream.rtp.highest.map(|highest| (highest >> 16) as u32) {
+            Some(reached) if roc < reached => {
+                return Err(RocError::Backwards { ssrc, roc: reached });
+            }
+            Some(reached) if roc == reached => None,
+            _ => Some(roc),
+        };
+        Ok(())
+    }
+
+    fn ssrcs(&self) -> impl Iterator<Item = u32> {
+        let present = self.streams.iter().filter(|(_, stream)| !stream.is_removed);
+        present.map(|(ssrc, _)| *ssrc)
+    }
+
+    fn roc(&self, ssrc: u32) -> Option<u32> {
+        self.streams.get(&ssrc).and_then(Stream::roc)
+    }
+
+    /// What a sender says to the next packet: the index that it takes, or why not.
+    fn send(&mut self, plane: Plane, ssrc: u32, seq: u16) -> Result<u64, ProtectError> {
+        let most = self.most;
+        let too_old = ProtectError::IndexTooOld { ssrc, seq };
+        let stream = self.stream(ssrc);
+        let stream = stream.ok_or(ProtectError::TooManyStreams { ssrc, most })?;
+        let index = match (plane, stream.pending_roc, stream.rtp.highest) {
+            (Plane::Rtcp, _, _) => stream.rtcp.highest.map_or(0, |last| last + 1),
+            (_, Some(roc), _) => (u64::from(roc) << 16) + u64::from(seq),
+            (_, None, None) => u64::from(seq),
+            (_, None, Some(highest)) => {
+                let step = seq.wrapping_sub(highest as u16) as i16;
+                highest.checked_add_signed(i64::from(step)).ok_or(too_old)?
+            }
+        };
+        match stream.seen(plane).check(index) {
+            Verdict::Fresh => {
+                self.accept(plane, ssrc, index);
+                Ok(index)
+            }
+            Verdict::Replayed => Err(ProtectError::IndexReused { ssrc, index }),
+            Verdict::TooOld => Err(too_old),
+        }
+    }
+
+    /// What a receiver says to a packet that nobody tampered with: the index that it takes it for, or why not.
+    fn receive(
+        &mut self,
+        packet: &InFlight,
+        is_authenticated: bool,
+    ) -> Result<u64, UnprotectError> {
+        let InFlight {
+            plane, ssrc, index, ..
+        } = *packet;
+        let (generation, most) = (self.generation, self.most);
+        let is_known = self.streams.contains_key(&ssrc);
+        let mut unknown = Stream::default();
+        let stream = self.streams.get_mut(&ssrc).unwrap_or(&mut unknown);
+        let highest = stream.seen(plane).highest;
+        let too_old = UnprotectError::TooOld {
+            ssrc,
+            highest: highest.unwrap_or_default(),
+        };
+        let guess = match (plane, stream.pending_roc, highest) {
+            (Plane::Rtcp, _, _) => index,
+            (_, Some(roc), _) => (u64::from(roc) << 16) + (index & 0xffff),
+            (_, None, None) => index & 0xffff,
+            // RFC 3711 §3.3.1: the closest of the indices that end in the sequence number; of two, the one
+            // under the same ROC, since the comparisons of appendix A are strict.
+            (_, None, Some(highest)) => [0, -1, 1]
+                .into_iter()
+                .map(|roll| (highest as i64 >> 16 << 16) + (roll << 16) + (index & 0xffff) as i64)
+                .min_by_key(|guess| (guess - highest as i64).abs())
+                .and_then(|guess| u64::try_from(guess).ok())
+                .ok_or(too_old)?,
+        };
+        match stream.seen(plane).check(guess) {
+            Verdict::Fresh => {}
+            Verdict::Replayed => return Err(UnprotectError::Replayed { ssrc, index: guess }),
+            Verdict::TooOld => return Err(too_old),
+        }
+        if is_authenticated && (generation, index) != (packet.generation, guess) {
+            return Err(UnprotectError::AuthenticationFailed { ssrc });
+        }
+        if let (false, None, Some(highest)) = (is_authenticated, stream.pending_roc, highest)
+            && guess > highest + (1 << 14)
+        {
+            let index = guess;
+            return Err(UnprotectError::JumpTooFar {
+                ssrc,
+                index,
+                highest,
+            });
+        }
+        if !is_known && self.streams.len() == most {
+            return Err(UnprotectError::TooManyStreams { ssrc, most });
+        }
+        self.accept(plane, ssrc, guess);
+        Ok(guess)
+    }
+}
+
+#[derive(Clone, Debug)]
+struct InFlight {
+    plane: Plane,
+    ssrc: u32,
+    index: u64,
+    generation: u8,
+    protected: Vec<u8>,
+    packet: Vec<u8>,
+}
+
+/// One thing that happens. Which packet is meant is drawn from those on their way.
+#[derive(Clone, Debug)]
+enum Event {
+    Send(Plane, u32, i16),
+    Arrive(Index),
+    ArriveAndStay(Index),
+    Lose(Index),
+    Flip(Index, Index),
+    Truncate(Index, Index),
+    Rekey {
+        tx: bool,
+        rx: bool,
+    },
+    Remove {
+        tx: bool,
+        rx: bool,
+        ssrc: u32,
+    },
+    SetRoc {
+        tx: bool,
+        rx: bool,
+        ssrc: u32,
+        step: i64,
+    },
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    let plane = || prop_oneof![3 => Just(Plane::Rtp), 1 => Just(Plane::Rtcp)];
+    let ssrc = || prop_oneof![4 => Just(1u32), 2 => Just(2), 1 => 3..=5u32];
+    let step = prop_oneof![
+        8 => 1..=3i16,
+        2 => -70..=2i16,
+        1 => 4..=1100i16,
+        1 => 16_000..=17_000i16,
+        1 => any::<i16>(),
+    ];
+    let ends =
+        || prop_oneof![3 => Just((true, true)), 1 => Just((true, false)), 1 => Just((false, true))];
+    let any_index = any::<Index>;
+    prop_oneof![
+        20 => (plane(), ssrc(), step).prop_map(|(plane, ssrc, step)| Event::Send(plane, ssrc, step)),
+        12 => any_index().prop_map(Event::Arrive),
+        8 => any_index().prop_map(Event::ArriveAndStay),
+        2 => any_index().prop_map(Event::Lose),
+        4 => (any_index(), any_index()).prop_map(|(which, bit)| Event::Flip(which, bit)),
+        2 => (any_index(), any_index()).prop_map(|(which, len)| Event::Truncate(which, len)),
+        1 => ends().prop_map(|(tx, rx)| Event::Rekey { tx, rx }),
+        1 => (ends(), ssrc()).prop_map(|((tx, rx), ssrc)| Event::Remove { tx, rx, ssrc }),
+        1 => (ends(), ssrc(), -1..=2i64).prop_map(|((tx, rx), ssrc, step)| Event::SetRoc {
+            tx,
+            rx,
+            ssrc,
+            step,
+        }),
+    ]
+}
+
+#[derive(Clone, Debug)]
+struct Schedule {
+    window: u16,
+    /// The most streams of sender and receiver.
+    most: (usize, usize),
+    has_rate: bool,
+    first_seq: u16,
+    events: Vec<Event>,
+}
+
+fn schedule() -> impl Strategy<Value = Schedule> {
+    let window = select(vec![64, 100, 1024]);
+    let most = (3..=5usize, 2..=4usize);
+    let first = prop_oneof![any::<u16>(), 65_500..=u16::MAX, 0..=20u16];
+    let events = vec(event(), 1..150);
+    (window, most, any::<bool>(), first, events).prop_map(
+        |(window, most, has_rate, first_seq, events)| Schedule {
+            window,
+            most,
+            has_rate,
+            first_seq,
+            events,
+        },
+    )
+}
+
+/// The contexts, and the model of each.
+struct World {
+    suite: CryptoSuite,
+    tx: Sender,
+    rx: Receiver,
+    tx_model: End,
+    rx_model: End,
+    /// The sequence number that each SSRC tried last.
+    seqs: BTreeMap<u32, u16>,
+    first_seq: u16,
+    in_flight: Vec<InFlight>,
+    packets: usize,
+}
+
+impl World {
+    fn new(suite: CryptoSuite, schedule: &Schedule) -> Self {
+        let window = ReplayWindowSize::new(schedule.window).unwrap();
+        let (tx_most, rx_most) = schedule.most;
+        let most = |most| NonZeroUsize::new(most).unwrap();
+        let mut tx = Sender::builder(key(suite, 0))
+            .replay_window(window)
+            .most_streams(most(tx_most));
+        let mut rx = Receiver::builder(key(suite, 0))
+            .replay_window(window)
+            .most_streams(most(rx_most));
+        if schedule.has_rate {
+            let rate = KeyDerivationRate::from_exponent(2).unwrap();
+            (tx, rx) = (tx.key_derivation_rate(rate), rx.key_derivation_rate(rate));
+        }
+        let model = |most| End::new(schedule.window.into(), most);
+        Self {
+            suite,
+            tx: tx.build().unwrap(),
+            rx: rx.build().unwrap(),
+            tx_model: model(tx_most),
+            rx_model: model(rx_most),
+            seqs: BTreeMap::new(),
+            first_seq: schedule.first_seq,
+            in_flight: Vec::new(),
+            packets: 0,
+        }
+    }
+
+    fn drawn(&self, which: Index) -> Option<usize> {
+        (!self.in_flight.is_empty()).then(|| which.index(self.in_flight.len()))
+    }
+
+    fn happen(&mut self, event: &Event) -> Result<(), TestCaseError> {
+        match *event {
+            Event::Send(plane, ssrc, step) => self.send(plane, ssrc, step)?,
+            Event::Arrive(which) => {
+                if let Some(at) = self.drawn(which) {
+                    let packet = self.in_flight.remove(at);
+                    self.arrive(&packet)?;
+                }
+            }
+            Event::ArriveAndStay(which) => {
+                if let Some(at) = self.drawn(which) {
+                    let packet = self.in_flight[at].clone();
+                    self.arrive(&packet)?;
+                }
+            }
+            Event::Lose(which) => {
+                if let Some(at) = self.drawn(which) {
+                    self.in_flight.remove(at);
+                }
+            }
+            Event::Flip(which, bit) => self.tamper(which, |packet| {
+                let bit = bit.index(packet.len() * 8);
+                packet[bit / 8] ^= 1 << (bit % 8);
+            })?,
+            Event::Truncate(which, len) => self.tamper(which, |packet| {
+                packet.truncate(len.index(packet.len()));
+            })?,
+            Event::Rekey { tx, rx } => {
+                // An end that lags behind catches up with the other.
+                let (ours, theirs) = (self.tx_model.generation, self.rx_model.generation);
+                let next = match tx && rx || ours == theirs {
+                    true => ours.max(theirs) + 1,
+                    false => ours.max(theirs),
+                };
+                if tx && ours < next {
+                    self.tx_model.rekey(next);
+                    self.tx.rekey(key(self.suite, next)).unwrap();
+                }
+                if rx && theirs < next {
+                    self.rx_model.rekey(next);
+                    self.rx.rekey(key(self.suite, next)).unwrap();
+                }
+            }
+            Event::Remove { tx, rx, ssrc } => {
+                // A stream that only one of the planes has used is not removed here.
+                let is_whole = |end: &End| {
+                    let stream = end.streams.get(&ssrc);
+                    stream.is_none_or(|s| s.rtp.highest.is_some() == s.rtcp.highest.is_some())
+                };
+                if tx && is_whole(&self.tx_model) {
+                    prop_assert_eq!(self.tx.remove_stream(ssrc), self.tx_model.remove(ssrc));
+                }
+                if rx && is_whole(&self.rx_model) {
+                    prop_assert_eq!(self.rx.remove_stream(ssrc), self.rx_model.remove(ssrc));
+                }
+            }
+            Event::SetRoc { tx, rx, ssrc, step } => {
+                let is_removed = |end: &End| end.streams.get(&ssrc).is_some_and(|s| s.is_removed);
+                let reached = i64::from(self.tx_model.roc(ssrc).unwrap_or(0));
+                let roc = u32::try_from(reached + step).unwrap_or(0);
+                if tx && !is_removed(&self.tx_model) {
+                    prop_assert_eq!(self.tx.set_roc(ssrc, roc), self.tx_model.set_roc(ssrc, roc));
+                }
+                if rx && !is_removed(&self.rx_model) {
+                    prop_assert_eq!(self.rx.set_roc(ssrc, roc), self.rx_model.set_roc(ssrc, roc));
+                }
+            }
+        }
+        self.compare()
+    }
+
+    fn send(&mut self, plane: Plane, ssrc: u32, step: i16) -> Result<(), TestCaseError> {
+        self.packets += 1;
+        let seq = match (plane, self.seqs.get(&ssrc)) {
+            (Plane::Rtcp, _) => 0,
+            (_, None) => self.first_seq,
+            (_, Some(last)) => last.wrapping_add_signed(step),
+        };
+        if plane == Plane::Rtp {
+            self.seqs.insert(ssrc, seq);
+        }
+        let packet = plain(plane, ssrc, seq, &bytes(self.packets % 50));
+        let expected = self.tx_model.send(plane, ssrc, seq);
+        let protected = protect(&mut self.tx, plane, &packet);
+        prop_assert_eq!(protected.as_ref().err(), expected.as_ref().err());
+        if let (Ok(protected), Ok(index)) = (protected, expected) {
+            self.in_flight.push(InFlight {
+                plane,
+                ssrc,
+                index,
+                generation: self.tx_model.generation,
+                protected,
+                packet,
+            });
+        }
+        Ok(())
+    }
+
+    fn arrive(&mut self, packet: &InFlight) -> Result<(), TestCaseError> {
+        self.packets += 1;
+        let is_authenticated = is_authenticated(self.suite, packet.plane);
+        let expected = self.rx_model.receive(packet, is_authenticated);
+        let opened = open(&mut self.rx, self.packets, packet.plane, &packet.protected);
+        match expected {
+            Err(refused) => prop_assert_eq!(opened, Err(refused)),
+            Ok(guess) => {
+                let same = (guess, self.rx_model.generation) == (packet.index, packet.generation);
+                prop_assert!(opened.is_ok(), "{:?} for {}", opened, guess);
+                // Under another key or index, what nobody authenticates is noise.
+                if same {
+                    prop_assert_eq!(opened.as_ref(), Ok(&packet.packet));
+                } else {
+                    prop_assert!(!is_authenticated);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A changed copy arrives before the packet itself, and changes nothing.
+    fn tamper(&mut self, which: Index, change: impl Fn(&mut Vec<u8>)) -> Result<(), TestCaseError> {
+        let Some(at) = self.drawn(which) else {
+            return Ok(());
+        };
+        self.packets += 1;
+        let packet = &self.in_flight[at];
+        if is_authenticated(self.suite, packet.plane) {
+            let mut forged = packet.protected.clone();
+            change(&mut forged);
+            let opened = open(&mut self.rx, self.packets, packet.plane, &forged);
+            prop_assert!(opened.is_err());
+        }
+        Ok(())
+    }
+
+    fn compare(&self) -> Result<(), TestCaseError> {
+        prop_assert!(
+            self.tx.ssrcs().eq(self.tx_model.ssrcs()),
+            "streams of the sender"
+        );
+        prop_assert!(
+            self.rx.ssrcs().eq(self.rx_model.ssrcs()),
+            "streams of the receiver"
+        );
+        for ssrc in 1..=5 {
+            prop_assert_eq!(self.tx.roc(ssrc), self.tx_model.roc(ssrc));
+            prop_assert_eq!(self.rx.roc(ssrc), self.rx_model.roc(ssrc));
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn in_any_schedule_contexts_do_what_a_simple_model_does() {
+    for_every_suite(24, &schedule(), |suite, schedule| {
+        let mut world = World::new(suite, &schedule);
+        for (n, event) in schedule.events.iter().enumerate() {
+            world
+                .happen(event)
+                .map_err(|error| TestCaseError::fail(format!("event {n}, {event:?}: {error}")))?;
+        }
+        Ok(())
+    });
+}
