@@ -79,10 +79,16 @@ impl Aes {
             data: &mut [u8],
         ) {
             type Ctr128Be<'a, A> = ctr::CtrCore<&'a A, ctr::flavors::Ctr128BE>;
-            // The core takes whole packets at once: no buffer for what is left of a block, which is never used.
-            let keystream = Ctr128Be::inner_iv_init(aes, first.into());
-            // It refuses only what goes beyond 2^128 blocks.
-            let _ = keystream.try_apply_keystream_partial(data.into());
+            let mut keystream = Ctr128Be::inner_iv_init(aes, first.into());
+            let (blocks, rest) = Array::slice_as_chunks_mut(data);
+            keystream.apply_keystream_blocks(blocks);
+            if !rest.is_empty() {
+                let mut last = Array::default();
+                keystream.write_keystream_block(&mut last);
+                for (byte, key) in rest.iter_mut().zip(last) {
+                    *byte ^= key;
+                }
+            }
         }
         match self {
             Self::Aes128(aes) => run(aes, first, data),

@@ -300,21 +300,17 @@ impl Receiver {
     fn open_rtcp(&mut self, packet: &[u8], room: usize) -> Result<Opened, UnprotectError> {
         let ssrc = rtcp_ssrc(packet)?;
         let first = self.context.formats.rtcp;
-        match self.open_rtcp_as(first, packet, ssrc, room) {
-            Err(error) => match self.other_rtcp {
-                None => Err(error),
-                Some(other) => {
-                    // Which of the two errors is the true one cannot be told: the first stands.
-                    let opened = self
-                        .open_rtcp_as(other, packet, ssrc, room)
-                        .map_err(|_| error)?;
-                    self.context.formats.rtcp = other;
-                    self.other_rtcp = Some(first);
-                    Ok(opened)
-                }
-            },
-            opened => opened,
-        }
+        let opened = self.open_rtcp_as(first, packet, ssrc, room);
+        let (Err(error), Some(other)) = (&opened, self.other_rtcp) else {
+            return opened;
+        };
+        // Which of two errors is the true one cannot be told: the first stands.
+        let opened = self
+            .open_rtcp_as(other, packet, ssrc, room)
+            .map_err(|_| *error)?;
+        self.context.formats.rtcp = other;
+        self.other_rtcp = Some(first);
+        Ok(opened)
     }
 
     /// One of the at most two lengths of tag.
@@ -415,7 +411,12 @@ impl Receiver {
         let at = authentic.position();
         let (ssrc, index) = (at.ssrc, at.index);
         if let (false, Some(stream)) = (authentic.is_proven(), streams.at(slot)) {
-            check_unproven(stream, at)?;
+            let too_far = |highest| UnprotectError::JumpTooFar {
+                ssrc,
+                index,
+                highest,
+            };
+            stream.check_unproven(at).map_err(too_far)?;
         }
         let full = |TableFull { most }| UnprotectError::TooManyStreams { ssrc, most };
         streams.check_room(slot).map_err(full)?;
@@ -424,11 +425,7 @@ impl Receiver {
             .get_or_insert(slot, ssrc, || Stream::new(options.window))
             .ok_or(UnprotectError::TooManyStreams { ssrc, most })?;
 
-        match at.plane {
-            Plane::Rtp => stream.rtp.accept(authentic),
-            Plane::Rtcp => stream.srtcp.mark(index),
-        }
-        stream.removed_under = None;
+        stream.accept(authentic);
         stream.statistics.count_packet(at.plane, plain);
         if let Some(key) = ring.get_mut(key) {
             key.count(at);
@@ -468,22 +465,6 @@ fn lay(
         needed if needed > room => Err(UnprotectError::BufferTooSmall { needed }),
         _ => Ok(laid),
     }
-}
-
-/// A packet that nothing vouches for may not run far ahead.
-fn check_unproven(
-    stream: &Stream<ReplayWindow, UnprotectErrorCounts>,
-    at: Position,
-) -> Result<(), UnprotectError> {
-    let checked = match at.plane {
-        Plane::Rtp => stream.rtp.check_unproven(at.index),
-        Plane::Rtcp => stream::check_unproven(&stream.srtcp, at.index),
-    };
-    checked.map_err(|highest| UnprotectError::JumpTooFar {
-        ssrc: at.ssrc,
-        index: at.index,
-        highest,
-    })
 }
 
 fn refusal(refused: Refused, ssrc: u32, index: u64, highest: Option<u64>) -> UnprotectError {

@@ -1,14 +1,15 @@
 //! What a context remembers of one SSRC, and the table of them.
 //!
-//! [`RtpProgress::admit`] turns a sequence number into the positions it may stand for; `accept` takes
-//! the [`Authentic`] that a transform made of one of them, and is the only way in which a receiver's stream moves.
+//! [`RtpProgress::admit`] turns a sequence number into the indices it may stand for; `accept` takes the [`Authentic`] that a
+//! transform made of one of them, and is the only way in which a receiver's stream moves.
 
 use alloc::{boxed::Box, vec::Vec};
 
+use crate::header::Plane;
 use crate::index::{OutOfRange, PacketIndex};
 use crate::replay::{Refused, ReplayWindow, ReplayWindowSize};
 use crate::statistics::{ErrorCounts, Statistics};
-use crate::transform::Authentic;
+use crate::transform::{Authentic, Position};
 
 /// How far ahead an index may run when nothing vouches for it (RFC 3711 §3.3.1: without authentication
 /// the estimate is not robust).
@@ -78,6 +79,38 @@ impl SrtcpProgress for ReplayWindow {
 
     fn release_storage(&mut self) {
         self.release_storage();
+    }
+}
+
+impl<Errors> Stream<ReplayWindow, Errors> {
+    /// Would a packet at `at` that nothing vouches for run too far ahead? The error is the highest index so far.
+    pub(crate) fn check_unproven(&self, at: Position) -> Result<(), u64> {
+        let window = match at.plane {
+            // The caller set a rollover counter: that is where the packet belongs.
+            Plane::Rtp if self.rtp.pending_roc.is_some() => return Ok(()),
+            Plane::Rtp => &self.rtp.window,
+            Plane::Rtcp => &self.srtcp,
+        };
+        match window.highest() {
+            Some(highest) if at.index > highest.saturating_add(GREATEST_UNPROVEN_JUMP) => {
+                Err(highest)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Moves on: marks the index, and in SRTP with it ROC and s_l (RFC 3711 §3.3.1; never backwards).
+    #[inline]
+    pub(crate) fn accept(&mut self, packet: &Authentic) {
+        let Position { plane, index, .. } = packet.position();
+        match plane {
+            Plane::Rtp => {
+                self.rtp.window.mark(index);
+                self.rtp.pending_roc = None;
+            }
+            Plane::Rtcp => self.srtcp.mark(index),
+        }
+        self.removed_under = None;
     }
 }
 
@@ -196,21 +229,6 @@ impl RtpProgress {
             _ => Ok(guesses),
         }
     }
-
-    /// Would a packet at `index` that nothing vouches for run too far ahead?
-    pub(crate) fn check_unproven(&self, index: u64) -> Result<(), u64> {
-        match self.pending_roc {
-            Some(_) => Ok(()),
-            None => check_unproven(&self.window, index),
-        }
-    }
-
-    /// Moves on: marks the index, and with it ROC and s_l (RFC 3711 §3.3.1; never backwards).
-    #[inline]
-    pub(crate) fn accept(&mut self, packet: &Authentic) {
-        self.window.mark(packet.position().index);
-        self.pending_roc = None;
-    }
 }
 
 /// Why a received sequence number stands for nothing that could be accepted.
@@ -233,14 +251,6 @@ pub(crate) fn first_guesses(roc: u32, seq: u16, search: bool) -> Guesses {
         roc.checked_sub(1).map(at),
         (roc > 1).then(|| at(0)),
     ]
-}
-
-/// The same check for an SRTCP index.
-pub(crate) fn check_unproven(window: &ReplayWindow, index: u64) -> Result<(), u64> {
-    match window.highest() {
-        Some(highest) if index > highest.saturating_add(GREATEST_UNPROVEN_JUMP) => Err(highest),
-        _ => Ok(()),
-    }
 }
 
 /// The SRTCP index that a sender used last (RFC 3711 §3.4).

@@ -77,7 +77,8 @@ pub fn rtp_with(ssrc: u32, seq: u16, csrcs: u8, extension: Option<u16>, payload:
 
 /// An RTCP receiver report with `body` behind the SSRC.
 pub fn rtcp(ssrc: u32, body: &[u8]) -> Vec<u8> {
-    let mut packet = vec![0x80, 201, 0, 1 + (body.len() / 4) as u8];
+    let mut packet = vec![0x80, 201];
+    packet.extend(((1 + body.len() / 4) as u16).to_be_bytes());
     packet.extend(ssrc.to_be_bytes());
     packet.extend(body);
     packet
@@ -125,4 +126,14 @@ pub fn unprotect(
         assert_eq!(copy, packet, "a packet that is refused is unchanged");
     }
     opened
+}
+
+/// `packet` with one bit changed, in the first byte of its payload.
+pub fn forged(plane: Plane, packet: &[u8]) -> Vec<u8> {
+    let mut forged = packet.to_vec();
+    forged[match plane {
+        Plane::Rtp => 12,
+        Plane::Rtcp => 8,
+    }] ^= 1;
+    forged
 }

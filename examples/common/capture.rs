@@ -1,0 +1,386 @@
+//! Reads a capture record by record, in memory that does not grow with the file.
+//!
+//! A record keeps all its bytes, so that one that nobody changes goes out as it came: options, unknown
+//! blocks, padding and timestamps in whatever resolution. What the fields mean is `pcap-parser`'s job;
+//! only the framing (type, length, bytes) happens here, because its own readers do not give back the
+//! bytes of a block and take a damaged length for a call to read on.
+
+use std::io::{ErrorKind, Read};
+use std::ops::Range;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use pcap_parser::{
+    Block, PcapHeader, parse_block_be, parse_block_le, parse_pcap_frame, parse_pcap_frame_be,
+    parse_pcap_header,
+};
+
+/// No capture tool writes larger records; a damaged length field should not fill the memory.
+const LARGEST_RECORD: usize = 64 << 20;
+
+const SECTION_HEADER: u32 = 0x0A0D_0D0A;
+/// The block for packets that pcapng had before the Enhanced Packet Block; `pcap-parser` does not know it.
+const OBSOLETE_PACKET: u32 = 2;
+
+/// One record of a capture file, with all its bytes.
+pub(crate) struct Record<'a> {
+    pub(crate) raw: &'a [u8],
+    pub(crate) kind: Kind,
+}
+
+/// What a record is.
+#[derive(Clone, Debug)]
+pub(crate) enum Kind {
+    /// The header of a classic pcap file.
+    FileHeader { big_endian: bool, snaplen: u32 },
+    /// The header of a pcapng section. A length of −1 means that it was not known when written.
+    Section { big_endian: bool, length: i64 },
+    /// The description of the next interface of the section.
+    Interface { snaplen: u32 },
+    /// A packet.
+    Packet(Packet),
+    /// Anything else that pcapng holds: names, statistics, comments, secrets, blocks yet to be invented.
+    Other,
+}
+
+/// How a packet is wrapped, and where in its record its bytes lie.
+#[derive(Clone, Debug)]
+pub(crate) struct Packet {
+    pub(crate) layout: Layout,
+    pub(crate) big_endian: bool,
+    /// Which interface of the section; 0 in a classic file.
+    pub(crate) interface: usize,
+    /// The link type, a number of the registry that tcpdump.org keeps.
+    pub(crate) link: u16,
+    pub(crate) data: Range<usize>,
+    /// Bytes on the wire. More than were captured if a snaplen cut the packet.
+    pub(crate) original_len: u32,
+}
+
+impl Packet {
+    pub(crate) fn is_cut(&self) -> bool {
+        self.data.len() < self.original_len as usize
+    }
+}
+
+/// The four ways in which captures wrap packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Layout {
+    Classic,
+    Enhanced,
+    Simple,
+    Obsolete,
+}
+
+#[derive(Clone, Copy)]
+struct Interface {
+    link: u16,
+    snaplen: u32,
+}
+
+enum Format {
+    Classic { big_endian: bool, link: u16 },
+    Ng { big_endian: bool },
+}
+
+/// Reads the records of a pcap or pcapng file.
+pub(crate) struct CaptureReader<R> {
+    input: R,
+    raw: Vec<u8>,
+    /// Where the record in `raw` begins, for error messages.
+    offset: u64,
+    format: Format,
+    /// Of the current section; one that stands for the whole file if it is a classic one.
+    interfaces: Vec<Interface>,
+    /// The first record was read to learn the format and is still to be handed out.
+    first: Option<Kind>,
+}
+
+impl<R: Read> CaptureReader<R> {
+    /// Reads the first record, which says what kind of capture this is.
+    pub(crate) fn new(input: R) -> Result<Self> {
+        let mut reader = Self {
+            input,
+            raw: Vec::new(),
+            offset: 0,
+            format: Format::Ng { big_endian: false },
+            interfaces: Vec::new(),
+            first: None,
+        };
+        let got = reader.fill(4)?;
+        ensure!(got > 0, "the file is empty, not a pcap or pcapng capture");
+        ensure!(got == 4, "not a pcap or pcapng capture");
+        let kind = match [reader.raw[0], reader.raw[1], reader.raw[2], reader.raw[3]] {
+            [0x0A, 0x0D, 0x0D, 0x0A] => reader.finish_block()?,
+            [0xD4, 0xC3, 0xB2, 0xA1]
+            | [0xA1, 0xB2, 0xC3, 0xD4]
+            | [0x4D, 0x3C, 0xB2, 0xA1]
+            | [0xA1, 0xB2, 0x3C, 0x4D] => reader.finish_file_header()?,
+            [0x34, 0xCD, 0xB2, 0xA1] | [0xA1, 0xB2, 0xCD, 0x34] => bail!(
+                "this is Kuznetzov's modified pcap format; `editcap -F pcap IN OUT` makes a standard one of it"
+            ),
+            [0x1F, 0x8B, ..] => bail!("the file is gzip-compressed; `gunzip` it first"),
+            [0x28, 0xB5, 0x2F, 0xFD] => bail!("the file is zstd-compressed; `unzstd` it first"),
+            [0x04, 0x22, 0x4D, 0x18] => bail!("the file is lz4-compressed; `unlz4` it first"),
+            _ => bail!("not a pcap or pcapng capture"),
+        };
+        reader.first = Some(kind);
+        Ok(reader)
+    }
+
+    /// Bytes read so far.
+    pub(crate) fn position(&self) -> u64 {
+        self.offset + self.raw.len() as u64
+    }
+
+    /// The next record, or `None` at the end of the file.
+    pub(crate) fn next(&mut self) -> Result<Option<Record<'_>>> {
+        let kind = match self.first.take() {
+            Some(kind) => kind,
+            None => match self.read_record()? {
+                Some(kind) => kind,
+                None => return Ok(None),
+            },
+        };
+        Ok(Some(Record {
+            raw: &self.raw,
+            kind,
+        }))
+    }
+
+    fn read_record(&mut self) -> Result<Option<Kind>> {
+        self.offset = self.position();
+        self.raw.clear();
+        let head = match self.format {
+            Format::Classic { .. } => 16,
+            Format::Ng { .. } => 8,
+        };
+        let got = self.fill(head)?;
+        if got == 0 {
+            return Ok(None);
+        }
+        ensure!(got == head, self.cut_short());
+        match self.format {
+            Format::Classic { big_endian, link } => self.finish_classic(big_endian, link).map(Some),
+            Format::Ng { .. } => self.finish_block().map(Some),
+        }
+    }
+
+    /// Reads until `raw` holds `len` bytes; returns how many it holds, fewer only at the end of the input.
+    fn fill(&mut self, len: usize) -> Result<usize> {
+        let missing = len.saturating_sub(self.raw.len()) as u64;
+        match self.input.by_ref().take(missing).read_to_end(&mut self.raw) {
+            Ok(_) => Ok(self.raw.len()),
+            Err(error) if error.kind() == ErrorKind::IsADirectory => bail!("it is a directory"),
+            Err(error) => Err(error).context("cannot read on"),
+        }
+    }
+
+    fn fill_record(&mut self, len: usize) -> Result<()> {
+        ensure!(
+            len <= LARGEST_RECORD,
+            "damaged: the record at byte {} claims to be {len} bytes long",
+            self.offset
+        );
+        ensure!(self.fill(len)? == len, self.cut_short());
+        Ok(())
+    }
+
+    fn cut_short(&self) -> String {
+        format!(
+            "cut short: the file ends inside the record that begins at byte {}; `editcap IN OUT` saves the whole packets before it",
+            self.offset
+        )
+    }
+
+    fn damaged(&self, what: &str) -> String {
+        format!("damaged: the block at byte {} {what}", self.offset)
+    }
+
+    fn finish_file_header(&mut self) -> Result<Kind> {
+        const LEN: usize = 24;
+        ensure!(self.fill(LEN)? == LEN, self.cut_short());
+        let header: PcapHeader = match parse_pcap_header(&self.raw) {
+            Ok((_, header)) => header,
+            Err(_) => bail!("not a pcap or pcapng capture"),
+        };
+        ensure!(
+            header.version_major == 2,
+            "pcap version {}.{} is not known, only 2.x",
+            header.version_major,
+            header.version_minor
+        );
+        let big_endian = header.is_bigendian();
+        // The upper half of the field tells of frame check sequences, not of the link type.
+        let link = (header.network.0 & 0xFFFF) as u16;
+        self.format = Format::Classic { big_endian, link };
+        Ok(Kind::FileHeader {
+            big_endian,
+            snaplen: header.snaplen,
+        })
+    }
+
+    fn finish_classic(&mut self, big_endian: bool, link: u16) -> Result<Kind> {
+        let captured = read_u32(&self.raw, 8, big_endian) as usize;
+        self.fill_record(16 + captured)?;
+        let parse = if big_endian {
+            parse_pcap_frame_be
+        } else {
+            parse_pcap_frame
+        };
+        let Ok((_, frame)) = parse(&self.raw) else {
+            bail!(self.cut_short());
+        };
+        Ok(Kind::Packet(Packet {
+            layout: Layout::Classic,
+            big_endian,
+            interface: 0,
+            link,
+            data: 16..16 + captured,
+            original_len: frame.origlen,
+        }))
+    }
+
+    /// Reads the rest of a block of pcapng, checks its frame and says what it is.
+    fn finish_block(&mut self) -> Result<Kind> {
+        let Format::Ng { mut big_endian } = self.format else {
+            bail!("damaged: a pcapng block in a pcap file");
+        };
+        ensure!(self.fill(8)? >= 8, self.cut_short());
+        let is_section = read_u32(&self.raw, 0, false) == SECTION_HEADER;
+        if is_section {
+            // Only the byte-order magic behind the length says how to read the length.
+            ensure!(self.fill(12)? >= 12, self.cut_short());
+            big_endian = match read_u32(&self.raw, 8, false) {
+                0x1A2B_3C4D => false,
+                0x4D3C_2B1A => true,
+                _ => bail!(self.damaged("has no byte-order magic")),
+            };
+            self.format = Format::Ng { big_endian };
+        }
+        let len = read_u32(&self.raw, 4, big_endian) as usize;
+        ensure!(
+            len >= 12 && len.is_multiple_of(4),
+            self.damaged("has an impossible length")
+        );
+        self.fill_record(len)?;
+        ensure!(
+            read_u32(&self.raw, len - 4, big_endian) as usize == len,
+            self.damaged("has two lengths that differ")
+        );
+        self.block_kind(big_endian)
+    }
+
+    fn block_kind(&mut self, big_endian: bool) -> Result<Kind> {
+        if read_u32(&self.raw, 0, big_endian) == OBSOLETE_PACKET {
+            return self.obsolete_packet(big_endian);
+        }
+        let parse = if big_endian {
+            parse_block_be
+        } else {
+            parse_block_le
+        };
+        // Blocks that carry no packet go out as they are, whether `pcap-parser` likes their inside or not.
+        let needed = matches!(
+            read_u32(&self.raw, 0, big_endian),
+            SECTION_HEADER | 1 | 3 | 6
+        );
+        let block = match parse(&self.raw) {
+            Ok((_, block)) => block,
+            Err(_) if needed => bail!(self.damaged("cannot be read")),
+            Err(_) => return Ok(Kind::Other),
+        };
+        match block {
+            Block::SectionHeader(section) => {
+                ensure!(
+                    section.major_version == 1,
+                    "pcapng version {}.{} is not known, only 1.x",
+                    section.major_version,
+                    section.minor_version
+                );
+                let length = section.section_len;
+                self.interfaces.clear();
+                Ok(Kind::Section { big_endian, length })
+            }
+            Block::InterfaceDescription(interface) => {
+                let link = (interface.linktype.0 & 0xFFFF) as u16;
+                let snaplen = interface.snaplen;
+                self.interfaces.push(Interface { link, snaplen });
+                Ok(Kind::Interface { snaplen })
+            }
+            Block::EnhancedPacket(packet) => {
+                let (interface, original) = (packet.if_id as usize, packet.origlen);
+                let captured = packet.caplen as usize;
+                self.packet(Layout::Enhanced, big_endian, interface, captured, original)
+            }
+            Block::SimplePacket(packet) => {
+                let original = packet.origlen;
+                let room = self.raw.len() - 16;
+                let snaplen = self.interfaces.first().map_or(0, |it| it.snaplen);
+                // The block does not tell how much was captured: all, up to the snaplen (section 4.4 of the
+                // pcapng specification).
+                let captured = match snaplen {
+                    0 => original,
+                    _ => original.min(snaplen),
+                } as usize;
+                ensure!(captured <= room, self.damaged("is shorter than its packet"));
+                self.packet(Layout::Simple, big_endian, 0, captured, original)
+            }
+            _ => Ok(Kind::Other),
+        }
+    }
+
+    fn obsolete_packet(&self, big_endian: bool) -> Result<Kind> {
+        ensure!(self.raw.len() >= 32, self.damaged("cannot be read"));
+        let interface = read_u32(&self.raw, 8, big_endian);
+        // Two 16-bit fields: the interface, then a count of drops.
+        let interface = if big_endian {
+            interface >> 16
+        } else {
+            interface & 0xFFFF
+        };
+        let captured = read_u32(&self.raw, 20, big_endian) as usize;
+        let original = read_u32(&self.raw, 24, big_endian);
+        ensure!(
+            captured <= self.raw.len() - 32,
+            self.damaged("is shorter than its packet")
+        );
+        self.packet(
+            Layout::Obsolete,
+            big_endian,
+            interface as usize,
+            captured,
+            original,
+        )
+    }
+
+    fn packet(
+        &self,
+        layout: Layout,
+        big_endian: bool,
+        interface: usize,
+        captured: usize,
+        original_len: u32,
+    ) -> Result<Kind> {
+        let Some(&Interface { link, .. }) = self.interfaces.get(interface) else {
+            bail!(self.damaged("names an interface that was not described"));
+        };
+        let start = if layout == Layout::Simple { 12 } else { 28 };
+        Ok(Kind::Packet(Packet {
+            layout,
+            big_endian,
+            interface,
+            link,
+            data: start..start + captured,
+            original_len,
+        }))
+    }
+}
+
+fn read_u32(bytes: &[u8], at: usize, big_endian: bool) -> u32 {
+    let field = [bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]];
+    if big_endian {
+        u32::from_be_bytes(field)
+    } else {
+        u32::from_le_bytes(field)
+    }
+}

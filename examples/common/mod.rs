@@ -1,0 +1,28 @@
+//! What the examples that work on captures share, in the order a packet meets it.
+#![allow(
+    dead_code,
+    reason = "each example compiles this folder for itself and uses a part of it"
+)]
+
+pub(crate) mod capture;
+pub(crate) mod capture_writer;
+pub(crate) mod datagram;
+pub(crate) mod media;
+pub(crate) mod signalling;
+
+pub(crate) mod decide;
+pub(crate) mod partners;
+pub(crate) mod plan;
+pub(crate) mod ports;
+pub(crate) mod streams;
+
+pub(crate) mod crypto_line;
+pub(crate) mod encryption;
+pub(crate) mod key_book;
+pub(crate) mod listen;
+
+pub(crate) mod args;
+pub(crate) mod output;
+pub(crate) mod progress;
+pub(crate) mod report;
+pub(crate) mod table;

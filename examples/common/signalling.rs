@@ -1,0 +1,230 @@
+//! Reads in SIP messages where media is to be received: the addresses that their SDP declares.
+//!
+//! Only the lines that tell of addresses and of encryption reach `sdp-types`, so that a slip elsewhere in
+//! a session description, of which the world is full, does not hide the call.
+
+use std::net::{IpAddr, SocketAddr};
+
+use sdp_types::{Media, Rtcp, Session};
+
+/// Where one party of a call wants to receive one medium.
+#[derive(Clone, Debug)]
+pub(crate) struct Declared {
+    pub(crate) rtp: SocketAddr,
+    pub(crate) rtcp: SocketAddr,
+    /// "audio", "video" …
+    pub(crate) media: String,
+    pub(crate) security: Security,
+}
+
+/// Whether the description asks for SRTP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Security {
+    Plain,
+    Srtp,
+    /// It offers both, so the other party decides.
+    Either,
+}
+
+/// What the SIP messages in one datagram or segment declare.
+#[derive(Default)]
+pub(crate) struct Signalling {
+    pub(crate) declared: Vec<Declared>,
+    /// A description was there, but not whole or not readable.
+    pub(crate) unread: bool,
+}
+
+/// Reads SIP messages, or says that these bytes are none.
+pub(crate) fn read(mut payload: &[u8]) -> Option<Signalling> {
+    let mut found = Signalling::default();
+    let mut is_sip = false;
+    // TCP may bring several messages in one segment, and RFC 3261 §7.5 lets CRLFs stand before each.
+    while let Some(message) = Message::at(payload) {
+        is_sip = true;
+        found.unread |= message.is_cut;
+        if !message.is_cut && !message.description.is_empty() {
+            match declared(message.description) {
+                Some(media) => found.declared.extend(media),
+                None => found.unread = true,
+            }
+        }
+        payload = message.rest;
+    }
+    is_sip.then_some(found)
+}
+
+struct Message<'a> {
+    /// From `v=0` on; empty if there is none.
+    description: &'a [u8],
+    /// The body goes on in a segment that is not here.
+    is_cut: bool,
+    rest: &'a [u8],
+}
+
+impl<'a> Message<'a> {
+    fn at(payload: &'a [u8]) -> Option<Self> {
+        let payload = payload.trim_ascii_start();
+        let first_line = payload
+            .split(|&byte| byte == b'\r' || byte == b'\n')
+            .next()?;
+        let is_sip = first_line.starts_with(b"SIP/2.0 ") || first_line.ends_with(b" SIP/2.0");
+        if !is_sip {
+            return None;
+        }
+        let Some(head) = find(payload, b"\r\n\r\n").map(|at| at + 4) else {
+            return Some(Self {
+                description: &[],
+                is_cut: true,
+                rest: &[],
+            });
+        };
+        let body = &payload[head..];
+        let len = content_length(&payload[..head]).unwrap_or(body.len());
+        let (body, rest) = body.split_at(len.min(body.len()));
+        Some(Self {
+            description: description_in(body),
+            is_cut: body.len() < len,
+            rest,
+        })
+    }
+}
+
+/// The description in a body, which may be one part of several (RFC 5621).
+fn description_in(body: &[u8]) -> &[u8] {
+    let start = if body.starts_with(b"v=0") {
+        0
+    } else {
+        match find(body, b"\nv=0") {
+            Some(at) => at + 1,
+            None => return &[],
+        }
+    };
+    let description = &body[start..];
+    &description[..find(description, b"\n--").unwrap_or(description.len())]
+}
+
+/// `Content-Length` or its short form `l` (RFC 3261 §20.14).
+fn content_length(head: &[u8]) -> Option<usize> {
+    std::str::from_utf8(head).ok()?.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        let name = name.trim();
+        let is_length =
+            name.eq_ignore_ascii_case("content-length") || name.eq_ignore_ascii_case("l");
+        value.trim().parse().ok().filter(|_| is_length)
+    })
+}
+
+fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {
+    bytes.windows(what.len()).position(|window| window == what)
+}
+
+/// The media that a session description asks to receive, or `None` if it cannot be read.
+fn declared(description: &[u8]) -> Option<Vec<Declared>> {
+    let text = String::from_utf8_lossy(description);
+    let kept: String = text
+        .lines()
+        .map(str::trim)
+        .filter(|line| {
+            ["v=", "c=", "m=", "a="]
+                .iter()
+                .any(|it| line.starts_with(it))
+        })
+        .flat_map(|line| [line, "\r\n"])
+        .collect();
+    let session = Session::parse(kept.as_bytes()).ok()?;
+    let mut found: Vec<Declared> = Vec::new();
+    for media in &session.medias {
+        for one in declared_by_media(&session, media) {
+            match found.iter_mut().find(|it| it.rtp == one.rtp) {
+                // One address for several m-lines: bundled media, or one medium offered with and without SRTP.
+                Some(same) => {
+                    if !same.media.contains(&one.media) {
+                        same.media = format!("{}+{}", same.media, one.media);
+                    }
+                    if same.security != one.security {
+                        same.security = Security::Either;
+                    }
+                }
+                None => found.push(one),
+            }
+        }
+    }
+    Some(found)
+}
+
+fn declared_by_media(session: &Session, media: &Media) -> Vec<Declared> {
+    let proto = media.proto.to_ascii_uppercase();
+    // Port 0 declines the medium (RFC 3264 §6).
+    if !proto.contains("RTP/") || proto.starts_with("TCP") || media.port == 0 {
+        return Vec::new();
+    }
+    let has = |name| media.has_attribute(name) || session.has_attribute(name);
+    let security = if proto.contains("SAVP") {
+        Security::Srtp
+    } else if ["crypto", "fingerprint", "tcap", "acap"]
+        .into_iter()
+        .any(has)
+    {
+        // SRTP if the other side has it too: keys beside RTP/AVP as many phones send them, or RFC 5939.
+        Security::Either
+    } else {
+        Security::Plain
+    };
+    let one = |rtp: SocketAddr, rtcp: SocketAddr| Declared {
+        rtp,
+        rtcp,
+        media: media.media.clone(),
+        security,
+    };
+    let mut found = Vec::new();
+    let connection = media.connections.first().or(session.connection.as_ref());
+    if let Some(ip) = connection
+        .and_then(|it| it.try_address().ok())
+        .map(|it| it.ip)
+        && !ip.is_unspecified()
+    {
+        // One port for RTP and one for RTCP each (RFC 8866 §5.14).
+        for nth in 0..media.num_ports.unwrap_or(1).clamp(1, 16) {
+            let port = media.port.wrapping_add(2 * nth);
+            let rtcp = rtcp_address(media, ip, port);
+            found.push(one(SocketAddr::new(ip, port), rtcp));
+        }
+    }
+    let candidates: Vec<(u16, SocketAddr)> = media
+        .get_attribute_values("candidate")
+        .flatten()
+        .filter_map(candidate)
+        .collect();
+    for &(component, address) in &candidates {
+        if component == 1 && found.iter().all(|it| it.rtp != address) {
+            let next = SocketAddr::new(address.ip(), address.port().wrapping_add(1));
+            let of_host = |it: &&(u16, SocketAddr)| it.0 == 2 && it.1.ip() == address.ip();
+            let rtcp = candidates.iter().find(of_host).map_or(next, |it| it.1);
+            found.push(one(address, rtcp));
+        }
+    }
+    found
+}
+
+/// `a=rtcp` (RFC 3605), else the next port (RFC 3550 §11).
+fn rtcp_address(media: &Media, ip: IpAddr, rtp_port: u16) -> SocketAddr {
+    match media.get_first_attribute_typed::<Rtcp>() {
+        Some(Ok(rtcp)) => {
+            let own = rtcp.try_address().and_then(Result::ok).map(|it| it.ip);
+            SocketAddr::new(own.unwrap_or(ip), rtcp.port)
+        }
+        _ => SocketAddr::new(ip, rtp_port.wrapping_add(1)),
+    }
+}
+
+/// Component and address of an ICE candidate over UDP (RFC 8839 §5.1).
+fn candidate(value: &str) -> Option<(u16, SocketAddr)> {
+    let mut fields = value.split_ascii_whitespace();
+    let component = fields.nth(1)?.parse().ok()?;
+    if !fields.next()?.eq_ignore_ascii_case("udp") {
+        return None;
+    }
+    let ip: IpAddr = fields.nth(1)?.parse().ok()?;
+    let port = fields.next()?.parse().ok()?;
+    Some((component, SocketAddr::new(ip, port)))
+}

@@ -1,0 +1,104 @@
+//! Writes scripts to begin with into `corpus/`: every suite, plain and with options, around packets from `../vectors/`.
+//! What the bytes mean is said by `src/setup.rs`, `src/receive.rs` and `src/send.rs`.
+
+use std::path::Path;
+use std::{fs, io};
+
+/// Flags, lengths, rate, sizes, initial ROC: see `Setup::read`.
+const OPTIONS: [[u8; 5]; 7] = [
+    [0, 0, 0, 0b1110, 0],
+    // Two keys with MKIs of 4, ROC search from ROC 1.
+    [0b0010_0000, 4, 0, 0b1101, 1],
+    // Services: unencrypted both; then no SRTP tag.
+    [0b0000_0011, 0, 0, 0b1110, 0],
+    [0b0001_0000, 7, 0, 0b1110, 0],
+    // A key derivation rate of 2^1, and for every packet.
+    [0, 0, 193, 0b1110, 4],
+    [0, 2, 192, 0b1110, 0],
+    // Either SRTCP tag and E bit, first index 1.
+    [0b1100_1100, 0, 0, 0b1110, 0],
+];
+const SUITES: u8 = 15;
+
+fn main() -> io::Result<()> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let vectors = folder.join("../vectors/libsrtp/AES_CM_128_HMAC_SHA1_80.base.json");
+    let vectors = fs::read_to_string(vectors)?;
+    let plain = packets(&vectors, "plain_hex");
+    let protected = packets(&vectors, "protected_hex");
+    let rtp = [0xfffe, 0xffff, 1, 0].map(send_rtp);
+    let rtcp = [8, 0, 20].map(send_rtcp);
+
+    for target in ["unprotect_rtp", "unprotect_rtcp", "protect"] {
+        let folder = folder.join("corpus").join(target);
+        fs::create_dir_all(&folder)?;
+        for suite in 0..SUITES {
+            for (n, options) in OPTIONS.iter().enumerate() {
+                let mut seed = vec![suite];
+                seed.extend(options);
+                match target {
+                    "protect" => plain.iter().for_each(|packet| protect(&mut seed, packet)),
+                    "unprotect_rtp" => receive(&mut seed, &rtp, &protected),
+                    _ => receive(&mut seed, &rtcp, &protected),
+                }
+                fs::write(folder.join(format!("suite-{suite}-options-{n}")), seed)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A few packets of a file of vectors, SRTP and SRTCP.
+fn packets(json: &str, field: &str) -> Vec<Vec<u8>> {
+    let quoted = format!("\"{field}\": \"");
+    let hex = json
+        .split(&quoted)
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next());
+    let bytes = |hex: &str| {
+        (0..hex.len() / 2)
+            .map(|n| u8::from_str_radix(&hex[2 * n..2 * n + 2], 16).expect("hexadecimal"))
+            .collect::<Vec<u8>>()
+    };
+    hex.map(bytes)
+        .filter(|packet| packet.len() < 100)
+        .step_by(4)
+        .take(10)
+        .collect()
+}
+
+/// The peer sends SRTP around a roll-over, with a CSRC and an extension.
+fn send_rtp(seq: u16) -> Vec<u8> {
+    let [high, low] = seq.to_be_bytes();
+    vec![0, 1, low, high, low, 0x51]
+}
+
+fn send_rtcp(payload: u8) -> Vec<u8> {
+    vec![0, 1, payload]
+}
+
+fn receive(seed: &mut Vec<u8>, send: &[Vec<u8>], hostile: &[Vec<u8>]) {
+    for send in send {
+        seed.extend(send);
+        // Changed, then as it was sent, in place; then again, into another buffer.
+        seed.extend([14, 0, 0, 0, 30, 1]);
+        seed.extend([8, 0, 8 | 4 << 5, 0]);
+    }
+    // The second key, if there is one, and a stream removed.
+    seed.extend([30, 1]);
+    seed.extend(&send[0]);
+    seed.extend([8 | 7 << 5, 0, 28, 1, 8, 1]);
+    for packet in hostile {
+        seed.push(20);
+        seed.extend((packet.len() as u16).to_be_bytes());
+        seed.extend(packet);
+    }
+}
+
+fn protect(seed: &mut Vec<u8>, packet: &[u8]) {
+    // A packet of RTCP has 192 to 223 in its second byte (RFC 5761).
+    let is_rtcp = packet.get(1).is_some_and(|kind| (192..224).contains(kind));
+    seed.push(4 | u8::from(is_rtcp));
+    seed.extend((packet.len() as u16).to_be_bytes());
+    seed.extend(packet);
+}

@@ -1,0 +1,140 @@
+//! A sender of any bytes, and the receiver behind it.
+
+use srtp_sdes::{KeyUsage, Plane, ProtectError, Receiver, Sender, UnprotectError};
+
+use crate::{Input, Setup};
+
+/// Protects what the script in `input` says, whatever it is. What could be protected has to come out at a receiver.
+///
+/// # Panics
+/// If it does not, or if an error leaves buffer or state changed.
+pub fn send(input: &[u8]) {
+    let mut input = Input(input);
+    let setup = Setup::read(&mut input);
+    let (Some(mut sender), Some(mut receiver)) = (setup.sender(), setup.receiver()) else {
+        return;
+    };
+    while !input.is_empty() {
+        let step = input.byte();
+        let plane = [Plane::Rtp, Plane::Rtcp][usize::from(step & 1)];
+        match step >> 1 & 0x0f {
+            0 => {
+                // Both are where the sender is: they agree on whether it can move.
+                let (ssrc, roc) = (input.ssrc(), input.roc());
+                assert_eq!(sender.set_roc(ssrc, roc), receiver.set_roc(ssrc, roc));
+            }
+            1 => setup.select(&mut sender, input.byte()),
+            _ => {
+                let len = usize::from(input.u16() % 2048);
+                let plain = input.take(len);
+                let Ok(protected) = protect(&mut sender, plane, step >> 5, plain) else {
+                    continue;
+                };
+                match unprotect(&mut receiver, plane, protected) {
+                    Ok(opened) => assert_eq!(opened, plain),
+                    // Nothing vouches for a packet without a tag: it may not run far ahead.
+                    Err(UnprotectError::JumpTooFar { .. }) => {
+                        assert!(setup.is_forgeable(plane));
+                        return;
+                    }
+                    Err(UnprotectError::EncryptionMismatch { .. }) => {
+                        assert!(plane == Plane::Rtcp && !setup.agrees_on_e_bit());
+                        return;
+                    }
+                    Err(error) => panic!("{:?} {plane}: {error}", setup.suite),
+                }
+            }
+        }
+    }
+}
+
+/// Protects in one of several ways. Checks that nothing changes with an error.
+fn protect(
+    sender: &mut Sender,
+    plane: Plane,
+    way: u8,
+    plain: &[u8],
+) -> Result<Vec<u8>, ProtectError> {
+    let before = state(sender);
+    let is_rtp = plane == Plane::Rtp;
+    let overhead = if is_rtp {
+        sender.rtp_overhead()
+    } else {
+        sender.rtcp_overhead()
+    };
+    let mut buf = vec![0xaa; plain.len() + overhead + usize::from(way % 2)];
+    let protected = match way {
+        0..3 => {
+            buf[..plain.len()].copy_from_slice(plain);
+            let before = buf.clone();
+            let protected = if is_rtp {
+                sender.protect_rtp(&mut buf, plain.len())
+            } else {
+                sender.protect_rtcp(&mut buf, plain.len())
+            };
+            let protected = protected.map(|packet| packet.to_vec());
+            if protected.is_err() {
+                assert_eq!(buf, before);
+            }
+            protected
+        }
+        3 => {
+            buf.truncate((plain.len() + overhead).saturating_sub(1));
+            into(sender, is_rtp, plain, &mut buf)
+        }
+        4..6 => into(sender, is_rtp, plain, &mut buf),
+        _ => {
+            let mut packet = plain.to_vec();
+            let protected = if is_rtp {
+                sender.protect_rtp_vec(&mut packet)
+            } else {
+                sender.protect_rtcp_vec(&mut packet)
+            };
+            if protected.is_err() {
+                assert_eq!(packet, plain);
+            }
+            protected.map(|()| packet)
+        }
+    };
+    match &protected {
+        Ok(packet) => assert_eq!(packet.len(), plain.len() + overhead),
+        Err(_) => assert_eq!(state(sender), before, "an error changed the state"),
+    }
+    protected
+}
+
+fn into(
+    sender: &mut Sender,
+    is_rtp: bool,
+    plain: &[u8],
+    out: &mut [u8],
+) -> Result<Vec<u8>, ProtectError> {
+    let protected = if is_rtp {
+        sender.protect_rtp_into(plain, out)
+    } else {
+        sender.protect_rtcp_into(plain, out)
+    };
+    let protected = protected.map(|packet| packet.to_vec());
+    let written = protected.as_ref().map_or(0, Vec::len);
+    assert!(out[written..].iter().all(|byte| *byte == 0xaa));
+    protected
+}
+
+fn unprotect(
+    receiver: &mut Receiver,
+    plane: Plane,
+    mut packet: Vec<u8>,
+) -> Result<Vec<u8>, UnprotectError> {
+    match plane {
+        Plane::Rtp => receiver.unprotect_rtp_vec(&mut packet)?,
+        _ => receiver.unprotect_rtcp_vec(&mut packet)?,
+    }
+    Ok(packet)
+}
+
+/// What can be seen of a sender's state, without statistics.
+fn state(sender: &Sender) -> (Vec<(u32, Option<u32>)>, Vec<KeyUsage>) {
+    let streams = sender.ssrcs().map(|ssrc| (ssrc, sender.roc(ssrc)));
+    let keys = sender.keys().map(|(_, usage)| usage);
+    (streams.collect(), keys.collect())
+}
