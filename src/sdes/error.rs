@@ -105,3 +105,89 @@ pub enum SkipReason {
     #[error("unknown key method")]
     UnknownKeyMethod,
 }
+
+/// A transport to which security descriptions do not apply (RFC 4568 §6): DTLS-SRTP, for instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("security descriptions do not apply to this transport")]
+pub struct NotSdes;
+
+/// Why a valid line is not acceptable to a policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum Unacceptable {
+    /// The policy does not list the suite.
+    #[error("the suite is not among those of the policy")]
+    Suite,
+    /// The policy does not allow media in the clear.
+    #[error("UNENCRYPTED_SRTP is not allowed")]
+    UnencryptedSrtp,
+    /// The policy does not allow control in the clear.
+    #[error("UNENCRYPTED_SRTCP is not allowed")]
+    UnencryptedSrtcp,
+    /// The policy does not allow media that anybody can forge.
+    #[error("UNAUTHENTICATED_SRTP is not allowed")]
+    UnauthenticatedSrtp,
+    /// The policy refuses MKIs.
+    #[error("MKIs are not accepted")]
+    Mki,
+    /// Forward error correction behind SRTP, or with keys of its own, which this crate does not do.
+    #[error("forward error correction is not supported")]
+    Fec,
+    /// An earlier line has the same tag (RFC 4568 §4.1).
+    #[error("an earlier line has the same tag")]
+    DuplicateTag,
+}
+
+/// Why a stream is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum RejectReason {
+    /// The profile demands SRTP, which is off here.
+    #[error("SRTP is disabled here")]
+    SrtpDisabled,
+    /// SRTP is required here, and the peer does plain RTP.
+    #[error("SRTP is required here")]
+    SrtpRequired,
+    /// The keys travelled in the clear (RFC 4568 §8).
+    #[error("keys came over signalling that is not secure")]
+    SignallingNotSecure,
+    /// `a=crypto` under `RTP/AVP`, which the policy refuses.
+    #[error("a=crypto under a plain profile is refused")]
+    CryptoInAvp,
+    /// A secure profile without a crypto line.
+    #[error("a secure profile without a=crypto")]
+    NoKeying,
+    /// There are crypto lines, but none is valid.
+    #[error("no crypto line is valid")]
+    NoValidLine,
+    /// There are valid crypto lines, but none with a suite of the policy.
+    #[error("no common crypto suite")]
+    NoCommonSuite,
+    /// The suite would do, a parameter of the line would not.
+    #[error("a parameter of the crypto line is not allowed")]
+    ParameterProhibited,
+    /// The answer has a crypto line, and none was offered (RFC 4568 §5.1.3).
+    #[error("an answer with a=crypto to an offer without")]
+    CryptoNotOffered,
+    /// The answer accepts a secure profile without a crypto line (RFC 4568 §5.1.3).
+    #[error("an answer without a=crypto to an offer that needs one")]
+    AnsweredWithoutCrypto,
+    /// The answer has several crypto lines (RFC 4568 §5.1.2).
+    #[error("an answer with several crypto lines")]
+    SeveralLines,
+    /// The answer's tag and suite are not those of an offered line (RFC 4568 §5.1.3).
+    #[error("the answer accepts what was not offered")]
+    NotOffered,
+    /// The answer's tag was not offered, and its suite more than once.
+    #[error("which offered line the answer accepts cannot be told")]
+    Ambiguous,
+    /// The answer's crypto line is not valid.
+    #[error("the answer's crypto line is not valid")]
+    InvalidAnswer(LineErrorKind),
+    /// The answer's key is one of the offer's (RFC 4568 §7.1.2): the same keystream both ways.
+    #[error("the answer repeats a key of the offer")]
+    KeyRepeated,
+    /// The answer does not echo the negotiated session parameters of the line it accepts (RFC 4568 §5.1.2).
+    #[error("the answer changes session parameters that have to be the same")]
+    ParametersChanged,
+}
