@@ -179,7 +179,10 @@ impl Services {
         let all = [
             (self.unencrypted_srtp, SessionParameter::UnencryptedSrtp),
             (self.unencrypted_srtcp, SessionParameter::UnencryptedSrtcp),
-            (self.unauthenticated_srtp, SessionParameter::UnauthenticatedSrtp),
+            (
+                self.unauthenticated_srtp,
+                SessionParameter::UnauthenticatedSrtp,
+            ),
         ];
         let set = all.into_iter().filter(|(set, _)| *set);
         set.map(|(_, parameter)| parameter).collect()
@@ -200,7 +203,11 @@ impl Services {
 }
 
 /// The sender that `own`, a line of ours, describes: its first key, what it declares, and the negotiated services.
-pub(super) fn sender(own: &CryptoAttribute, key: MasterKey, policy: &Policy) -> Result<Sender, BuildError> {
+pub(super) fn sender(
+    own: &CryptoAttribute,
+    key: MasterKey,
+    policy: &Policy,
+) -> Result<Sender, BuildError> {
     let suite = key.suite();
     let mut builder = Services::of(own).apply(Sender::builder(key));
     if let Some(rate) = declared_rate(own) {
@@ -213,7 +220,10 @@ pub(super) fn sender(own: &CryptoAttribute, key: MasterKey, policy: &Policy) -> 
 }
 
 /// The receiver that `theirs`, a line of the peer's, describes: all of its keys, and what it declares.
-pub(super) fn receiver(theirs: &CryptoAttribute, policy: &Policy) -> Option<Result<Receiver, BuildError>> {
+pub(super) fn receiver(
+    theirs: &CryptoAttribute,
+    policy: &Policy,
+) -> Option<Result<Receiver, BuildError>> {
     let mut keys = theirs.keys().iter().map(MasterKey::secret_copy);
     let first = keys.next()?;
     let suite = first.suite();
@@ -241,18 +251,23 @@ fn has_short_tag(suite: CryptoSuite) -> bool {
 
 /// `KDR`: declared for what the declaring side sends (RFC 4568 §6.3.1).
 fn declared_rate(line: &CryptoAttribute) -> Option<crate::KeyDerivationRate> {
-    line.parameters().iter().find_map(|parameter| match parameter {
-        SessionParameter::KeyDerivationRate(rate) => Some(*rate),
-        _ => None,
-    })
+    line.parameters()
+        .iter()
+        .find_map(|parameter| match parameter {
+            SessionParameter::KeyDerivationRate(rate) => Some(*rate),
+            _ => None,
+        })
 }
 
 /// `WSH`: a hint at the window (§6.3.6), which only enlarges the default one, up to the greatest there is.
 fn hinted_window(line: &CryptoAttribute) -> Option<ReplayWindowSize> {
-    let hint = line.parameters().iter().find_map(|parameter| match parameter {
-        SessionParameter::WindowSizeHint(packets) => Some(*packets),
-        _ => None,
-    })?;
+    let hint = line
+        .parameters()
+        .iter()
+        .find_map(|parameter| match parameter {
+            SessionParameter::WindowSizeHint(packets) => Some(*packets),
+            _ => None,
+        })?;
     let packets = u16::try_from(hint.min(32_768)).ok()?;
     ReplayWindowSize::new(packets.max(ReplayWindowSize::default().packets()))
 }

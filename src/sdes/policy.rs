@@ -332,9 +332,10 @@ impl Policy {
             SessionParameter::UnencryptedSrtp => {
                 (self.allows_unencrypted_srtp, Unacceptable::UnencryptedSrtp)
             }
-            SessionParameter::UnencryptedSrtcp => {
-                (self.allows_unencrypted_srtcp, Unacceptable::UnencryptedSrtcp)
-            }
+            SessionParameter::UnencryptedSrtcp => (
+                self.allows_unencrypted_srtcp,
+                Unacceptable::UnencryptedSrtcp,
+            ),
             SessionParameter::UnauthenticatedSrtp => {
                 let otherwise = Unacceptable::UnauthenticatedSrtp;
                 (self.allows_unauthenticated_srtp, otherwise)
