@@ -75,7 +75,7 @@ impl Offer {
     /// [`RandomError`](crate::RandomError) if the operating system gives no random bytes.
     #[cfg(feature = "getrandom")]
     pub fn new(policy: &Policy, signalling: Signalling) -> Result<Self, crate::RandomError> {
-        Self::with(policy, signalling, |suite| MasterKey::generate(suite))
+        Self::with(policy, signalling, MasterKey::generate)
     }
 
     /// Makes an offer under `policy`. `generate` makes the keys, a fresh one each time: all keys of an SDP have to
