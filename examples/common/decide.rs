@@ -115,9 +115,12 @@ impl Decision<'_> {
                 return Verdict::Leave(Left::SrtpByDtls);
             }
             let (packets, broken) = self.partners.rtcp_of(key);
-            // Half is enough: some stacks send their first and their last RTCP in the clear.
-            if broken > 0 && broken * 2 >= packets {
+            // A tenth is enough: some stacks send their first and their last RTCP in the clear.
+            if broken > 0 && broken * 10 >= packets {
                 return Verdict::Leave(Left::SrtpByRtcp);
+            }
+            if best.has_odd_lengths() {
+                return Verdict::Leave(Left::SrtpByLength);
             }
         }
         Verdict::Take(Found::Heuristic {

@@ -23,6 +23,16 @@ pub(crate) struct Rtp {
     pub(crate) seq: u16,
     pub(crate) timestamp: u32,
     pub(crate) payload_type: u8,
+    /// Bytes behind the header, padding included.
+    pub(crate) payload_len: usize,
+}
+
+impl Rtp {
+    /// Whether the codec sends one byte for each eighth of a millisecond, and this is no multiple of five
+    /// milliseconds (G.711 and G.722, RFC 3551 §4.5): the tag of SRTP makes payloads so.
+    pub(crate) fn has_odd_length(&self) -> bool {
+        matches!(self.payload_type, 0 | 8 | 9) && !self.payload_len.is_multiple_of(40)
+    }
 }
 
 /// The readable part of an RTCP packet.
@@ -81,6 +91,7 @@ fn rtp(packet: &[u8]) -> Option<Rtp> {
         seq: u16::from_be_bytes([packet[2], packet[3]]),
         timestamp: u32_at(packet, 4)?,
         ssrc: u32_at(packet, 8)?,
+        payload_len: packet.len() - header,
     })
 }
 

@@ -42,6 +42,7 @@ pub(crate) enum Left {
     SrtpBySdp,
     SrtpByRtcp,
     SrtpByDtls,
+    SrtpByLength,
     TooFew { in_sequence: u64 },
 }
 
@@ -57,6 +58,9 @@ impl fmt::Display for Left {
             Self::SrtpBySdp => f.write_str("SRTP already, its SDP says"),
             Self::SrtpByRtcp => f.write_str("SRTP already, its RTCP is SRTCP"),
             Self::SrtpByDtls => f.write_str("SRTP already, a DTLS handshake comes with it"),
+            Self::SrtpByLength => {
+                f.write_str("SRTP already, by packets longer than its codec makes them")
+            }
             Self::TooFew { in_sequence } => write!(
                 f,
                 "looks like RTP, but {in_sequence} packets in sequence are too few to be sure"

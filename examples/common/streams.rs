@@ -40,6 +40,8 @@ pub(crate) struct RtpSource {
     pub(crate) packets: u64,
     /// The first packet, and those that follow on the one before them.
     pub(crate) in_sequence: u64,
+    /// Packets as long as their codec makes none, and SRTP does.
+    odd_lengths: u64,
     seq: u16,
     timestamp: u32,
 }
@@ -50,6 +52,7 @@ impl RtpSource {
             ssrc: rtp.ssrc,
             packets: 1,
             in_sequence: 1,
+            odd_lengths: rtp.has_odd_length().into(),
             seq: rtp.seq,
             timestamp: rtp.timestamp,
         }
@@ -61,20 +64,23 @@ impl RtpSource {
         /// Over twelve minutes of video clock.
         const LONGEST_GAP: u32 = 1 << 26;
         let step = rtp.seq.wrapping_sub(self.seq);
-        // The same packet captured twice tells nothing, and one that comes late is no progress.
-        if step == 0 {
+        // The same packet captured twice tells nothing, nor does one that comes late.
+        if step == 0 || step > u16::MAX - 64 {
             return;
         }
         self.packets += 1;
-        if step > u16::MAX - 64 {
-            return;
-        }
+        self.odd_lengths += u64::from(rtp.has_odd_length());
         let gap = (rtp.timestamp.wrapping_sub(self.timestamp) as i32).unsigned_abs();
         if step <= MOST_LOST && gap < LONGEST_GAP {
             self.in_sequence += 1;
         }
         self.seq = rtp.seq;
         self.timestamp = rtp.timestamp;
+    }
+
+    /// Whether the lengths of its packets are those of SRTP.
+    pub(crate) fn has_odd_lengths(&self) -> bool {
+        self.odd_lengths * 2 > self.packets
     }
 
     /// Whether this is too regular to be chance.

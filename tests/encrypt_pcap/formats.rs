@@ -1,0 +1,393 @@
+//! Every kind of capture, link layer and IP header.
+
+use super::check::{compare, packets, records};
+use super::make::{
+    Ng, Pcap, UDP, address, call_v4, call_v6, capture, ethernet, frame, ip, rtp, udp, udp_packet,
+};
+use super::run::Place;
+
+const LITTLE: bool = false;
+const BIG: bool = true;
+
+/// Encrypts a capture that is all media and checks every packet of the result; returns it.
+#[track_caller]
+fn encrypts_all(capture: &[u8], behind_link: usize) -> Vec<u8> {
+    let place = Place::with(capture);
+    place.encrypt(&[]);
+    let out = place.read("out");
+    let changed = compare(capture, &out, &place.read_text("keys"), behind_link);
+    assert_eq!(changed.len(), packets(capture).len());
+    out
+}
+
+#[test]
+fn reads_both_byte_orders_and_both_resolutions_of_pcap() {
+    let call = ethernet(&call_v4());
+    for big_endian in [LITTLE, BIG] {
+        for nanoseconds in [false, true] {
+            let file = Pcap::new(big_endian, nanoseconds, 1, 65535).all(&call);
+            let out = encrypts_all(&file.bytes, 14);
+            assert_eq!(out[..24], file.bytes[..24]);
+        }
+    }
+}
+
+#[test]
+fn reads_every_link_layer_and_both_ip_versions() {
+    let links = [
+        (1, 14),
+        (0, 4),
+        (108, 4),
+        (113, 16),
+        (276, 20),
+        (101, 0),
+        (12, 0),
+        (14, 0),
+    ];
+    for (link, header) in links {
+        for call in [call_v4(), call_v6()] {
+            let frames: Vec<Vec<u8>> = call.iter().map(|it| frame(link, it)).collect();
+            let file = Pcap::new(LITTLE, false, link.into(), 65535).all(&frames);
+            encrypts_all(&file.bytes, header);
+        }
+    }
+    for (link, call) in [(228, call_v4()), (229, call_v6())] {
+        encrypts_all(&Pcap::new(LITTLE, false, link, 65535).all(&call).bytes, 0);
+    }
+}
+
+#[test]
+fn reads_loopback_captures_from_hosts_of_either_byte_order() {
+    for family in [[2, 0, 0, 0], [0, 0, 0, 2]] {
+        let tagged = |it: &Vec<u8>| [&family[..], it].concat();
+        let frames: Vec<Vec<u8>> = call_v4().iter().map(tagged).collect();
+        encrypts_all(&Pcap::new(LITTLE, false, 0, 65535).all(&frames).bytes, 4);
+    }
+}
+
+#[test]
+fn reads_through_stacks_of_vlan_tags() {
+    let tags: [&[u8]; 2] = [&[0x81, 0, 0, 5], &[0x88, 0xA8, 0, 7, 0x81, 0, 0, 5]];
+    for tags in tags {
+        let tagged = |it: Vec<u8>| [&it[..12], tags, &it[12..]].concat();
+        let frames: Vec<Vec<u8>> = ethernet(&call_v6()).into_iter().map(tagged).collect();
+        let file = Pcap::new(LITTLE, false, 1, 65535).all(&frames);
+        encrypts_all(&file.bytes, 14 + tags.len());
+    }
+}
+
+#[test]
+fn keeps_a_trailer_behind_the_ip_packet() {
+    let with_trailer = |it: Vec<u8>| [&it[..], b"trailer"].concat();
+    let frames: Vec<Vec<u8>> = ethernet(&call_v4()).into_iter().map(with_trailer).collect();
+    encrypts_all(&Pcap::new(LITTLE, false, 1, 65535).all(&frames).bytes, 14);
+}
+
+/// The payloads of the usual call, in packets that `wrap` makes.
+fn call_in(from: &str, to: &str, wrap: impl Fn(&[u8]) -> Vec<u8>) -> Vec<u8> {
+    let (from, to) = (address(from), address(to));
+    let packets: Vec<Vec<u8>> = (0..8)
+        .map(|seq| wrap(&udp(from, to, &rtp(7, seq, 0, &[9; 160]))))
+        .collect();
+    capture(&packets)
+}
+
+#[test]
+fn reads_ipv4_options_and_ipv6_extension_headers() {
+    let (from, to) = ("192.0.2.1:4000", "192.0.2.2:4000");
+    let router_alert = [148, 4, 0, 0];
+    encrypts_all(
+        &call_in(from, to, |udp| {
+            ip(
+                address(from).ip(),
+                address(to).ip(),
+                UDP,
+                &router_alert,
+                udp,
+            )
+        }),
+        14,
+    );
+    let (from, to) = ("[2001:db8::1]:4000", "[2001:db8::2]:4000");
+    // Hop-by-hop options, then destination options, padding in both.
+    let headers = [60, 0, 1, 4, 0, 0, 0, 0, UDP, 0, 1, 4, 0, 0, 0, 0];
+    encrypts_all(
+        &call_in(from, to, |udp| {
+            ip(address(from).ip(), address(to).ip(), 0, &headers, udp)
+        }),
+        14,
+    );
+}
+
+#[test]
+fn a_udp_checksum_that_was_not_computed_stays_so() {
+    let (from, to) = ("192.0.2.1:4000", "192.0.2.2:4000");
+    let call = call_in(from, to, |udp| {
+        let without = [&udp[..6], &[0, 0], &udp[8..]].concat();
+        ip(address(from).ip(), address(to).ip(), UDP, &[], &without)
+    });
+    let place = Place::with(&call);
+    place.encrypt(&[]);
+    for (before, after) in packets(&call).iter().zip(packets(&place.read("out"))) {
+        assert_eq!(after.data.len(), before.data.len() + 10);
+        assert_eq!(after.data[14 + 20 + 6..][..2], [0, 0]);
+    }
+}
+
+#[test]
+fn wrong_checksums_of_offloading_network_cards_come_out_right() {
+    let (from, to) = ("192.0.2.1:4000", "192.0.2.2:4000");
+    let call = call_in(from, to, |udp| {
+        let half_done = [&udp[..6], &[0x12, 0x34], &udp[8..]].concat();
+        ip(address(from).ip(), address(to).ip(), UDP, &[], &half_done)
+    });
+    encrypts_all(&call, 14);
+}
+
+#[test]
+fn a_packet_for_whose_tag_ip_has_no_room_is_passed_on_and_counted() {
+    let (from, to) = (address("192.0.2.1:4000"), address("192.0.2.2:4000"));
+    let mut call = call_v4();
+    // With the tag this would be 65536 bytes.
+    call.push(udp_packet(from, to, &rtp(7, 1, 0, &[9; 65526 - 40])));
+    let call = Pcap::new(LITTLE, false, 1, 262_144)
+        .all(&ethernet(&call))
+        .bytes;
+    let place = Place::with(&call);
+    let run = place.encrypt(&["--rtp", "4000", "--rtp", "5000"]);
+    assert_eq!(records(&call).last(), records(&place.read("out")).last());
+    assert!(
+        run.stdout
+            .contains("1  no room for the tag in an IP packet"),
+        "{}",
+        run.stdout
+    );
+    assert!(
+        run.stderr
+            .contains("1 PACKETS OF THE CHOSEN MEDIA ARE IN THE OUTPUT IN THE CLEAR")
+    );
+}
+
+#[test]
+fn raises_the_snaplen_of_a_pcap_whose_packets_outgrow_it_and_of_no_other() {
+    let call = ethernet(&call_v4());
+    for big_endian in [LITTLE, BIG] {
+        // The RTP packets have 214 bytes, 224 with the tag.
+        for (snaplen, becomes) in [(214, 224), (223, 224), (224, 224), (1000, 1000), (0, 0)] {
+            let file = Pcap::new(big_endian, false, 1, snaplen).all(&call);
+            let out = encrypts_all(&file.bytes, 14);
+            let field = <[u8; 4]>::try_from(&out[16..20]).unwrap();
+            let read = if big_endian {
+                u32::from_be_bytes
+            } else {
+                u32::from_le_bytes
+            };
+            assert_eq!(read(field), becomes);
+        }
+    }
+}
+
+/// A section with two interfaces and every kind of block.
+fn section(file: Ng, big_endian: bool, length: i64) -> Ng {
+    let (v4, v6) = (call_v4(), call_v6());
+    let mut file = file
+        .section(big_endian, length)
+        .interface(1, 0, 6)
+        .interface(101, 65535, 9);
+    let comment = file.option(1, b"kept");
+    let end = [0; 4];
+    let hash = file.option(3, &[2, 1, 2, 3, 4]);
+    let (plain, hashed) = (
+        [&comment[..], &end].concat(),
+        [&hash[..], &comment, &end].concat(),
+    );
+    file = file.block(0x0BAD_0BAD, b"a block that nobody knows");
+    for (nth, (v4, v6)) in v4.iter().zip(&v6).enumerate() {
+        let framed = frame(1, v4);
+        file = match nth % 4 {
+            0 => file.enhanced(0, &framed, framed.len(), &plain),
+            1 => file.simple(&framed, framed.len()),
+            2 => file.obsolete(0, &framed, &plain),
+            _ => file.enhanced(0, &framed, framed.len(), &hashed),
+        };
+        file = file.enhanced(1, v6, v6.len(), &[]).block(4, &[0, 0, 0, 0]);
+    }
+    file.block(5, &[0; 12])
+}
+
+#[test]
+fn reads_every_packet_block_of_pcapng_in_sections_of_both_byte_orders() {
+    let file = section(section(Ng::new(), LITTLE, -1), BIG, -1).bytes;
+    let place = Place::with(&file);
+    let run = place.encrypt(&[]);
+    // `compare` knows one link layer at a time: the records are compared here, the packets in the tests
+    // above. All 72 packets are media, those of the second section captured twice as it were.
+    assert!(
+        run.stdout.contains("72 packets: 72 encrypted"),
+        "{}",
+        run.stdout
+    );
+    let (before, after) = (records(&file), records(&place.read("out")));
+    assert_eq!(before.len(), after.len());
+    for (before, after) in before.iter().zip(&after) {
+        let is_obsolete = before.raw[..4] == [2, 0, 0, 0] || before.raw[..4] == [0, 0, 0, 2];
+        match (&before.packet, &after.packet) {
+            (Some(before), Some(after)) => {
+                assert_eq!(
+                    (before.time, before.interface),
+                    (after.time, after.interface)
+                );
+                let growth = after.data.len() - before.data.len();
+                assert!((10..=14).contains(&growth), "{growth}");
+                assert_eq!(before.original as usize + growth, after.original as usize);
+                // A hash of the packet that was is dropped, other options stay.
+                let kept = before.options.iter().filter(|it| it.0 != 3);
+                assert!(kept.eq(&after.options));
+            }
+            _ if is_obsolete => {
+                assert_eq!(after.raw.len(), before.raw.len() + 8);
+                assert_eq!(before.raw[8..20], after.raw[8..20]);
+                assert_eq!(
+                    before.raw[before.raw.len() - 16..][..12],
+                    after.raw[after.raw.len() - 16..][..12]
+                );
+            }
+            _ => assert_eq!(before, after),
+        }
+    }
+}
+
+#[test]
+fn packets_in_pcapng_decrypt_in_both_byte_orders() {
+    for big_endian in [LITTLE, BIG] {
+        let mut file = Ng::new().section(big_endian, -1).interface(1, 262_144, 9);
+        for packet in ethernet(&call_v4()) {
+            file = file.enhanced(0, &packet, packet.len(), &[]);
+        }
+        encrypts_all(&file.bytes, 14);
+        let mut file = Ng::new().section(big_endian, -1).interface(101, 0, 9);
+        for packet in call_v6() {
+            file = file.simple(&packet, packet.len());
+        }
+        encrypts_all(&file.bytes, 0);
+    }
+}
+
+#[test]
+fn a_section_that_tells_its_length_tells_the_new_one() {
+    for big_endian in [LITTLE, BIG] {
+        let unknown = section(Ng::new(), big_endian, -1).bytes;
+        let header = records(&unknown)[0].raw.len();
+        let length = (unknown.len() - header) as i64;
+        let one = section(Ng::new(), big_endian, length).bytes;
+        let file = section(section(Ng::new(), big_endian, length), big_endian, length).bytes;
+        assert_eq!(file.len(), 2 * one.len());
+        let place = Place::with(&file);
+        place.encrypt(&[]);
+        let out = place.read("out");
+        let second = out.len() / 2;
+        for at in [0, second] {
+            let field = <[u8; 8]>::try_from(&out[at + 16..at + 24]).unwrap();
+            let read = if big_endian {
+                i64::from_be_bytes
+            } else {
+                i64::from_le_bytes
+            };
+            assert_eq!(read(field) as usize, second - header);
+        }
+    }
+}
+
+#[test]
+fn raises_the_snaplen_of_a_pcapng_interface_but_never_under_a_simple_packet() {
+    let call = ethernet(&call_v4());
+    let mut enhanced = Ng::new()
+        .section(LITTLE, -1)
+        .interface(1, 9, 6)
+        .interface(1, 220, 6);
+    let mut simple = Ng::new().section(LITTLE, -1).interface(1, 220, 6);
+    for packet in &call {
+        enhanced = enhanced.enhanced(1, packet, packet.len(), &[]);
+        simple = simple.simple(packet, packet.len());
+    }
+    let out = encrypts_all(&enhanced.bytes, 14);
+    let snaplen = |record: usize| records(&out)[record].raw[12..16].to_vec();
+    assert_eq!(snaplen(1), [9, 0, 0, 0]);
+    assert_eq!(snaplen(2), [224, 0, 0, 0]);
+
+    // A simple packet block has no length of its own, so 224 bytes cannot be told from 220 of them.
+    let place = Place::with(&simple.bytes);
+    let run = place.encrypt(&[]);
+    let changed = compare(
+        &simple.bytes,
+        &place.read("out"),
+        &place.read_text("keys"),
+        14,
+    );
+    assert_eq!(changed, [16, 17]);
+    let said = "16  no room for the tag in a simple packet block";
+    assert!(run.stdout.contains(said), "{}", run.stdout);
+    assert!(
+        run.stderr.contains("16 PACKETS OF THE CHOSEN MEDIA"),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
+fn packets_cut_by_the_snaplen_and_fragments_are_passed_on_and_counted() {
+    let mut frames = ethernet(&call_v4());
+    let whole = frames[0].clone();
+    let mut fragment = whole.clone();
+    fragment[14 + 6] = 0x20;
+    let mut behind = whole.clone();
+    behind[14 + 7] = 8;
+    frames.extend([fragment, behind]);
+    let file = Pcap::new(LITTLE, false, 1, 100)
+        .all(&frames)
+        .cut(&whole[..100], whole.len());
+    let place = Place::with(&file.bytes);
+    let run = place.encrypt(&[]);
+    let changed = compare(
+        &file.bytes,
+        &place.read("out"),
+        &place.read_text("keys"),
+        14,
+    );
+    assert_eq!(changed.len(), 18);
+    assert!(
+        run.stdout.contains("2  fragment of an IP packet"),
+        "{}",
+        run.stdout
+    );
+    assert!(
+        run.stdout.contains("1  cut by the snaplen"),
+        "{}",
+        run.stdout
+    );
+    // The first fragment and the cut packet show to which stream they belong.
+    assert!(
+        run.stderr.contains("2 PACKETS OF THE CHOSEN MEDIA"),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
+fn what_is_not_udp_is_passed_on_and_counted() {
+    let (from, to) = (address("192.0.2.1:1").ip(), address("192.0.2.2:1").ip());
+    let mut frames = ethernet(&call_v4());
+    frames.push(frame(1, &ip(from, to, 1, &[], &[8, 0, 0, 0, 0, 0, 0, 0])));
+    frames.push([&[2; 12][..], &[0x08, 0x06], &[0; 28]].concat());
+    frames.push(vec![1, 2, 3]);
+    let file = Pcap::new(LITTLE, false, 1, 65535).all(&frames).bytes;
+    let place = Place::with(&file);
+    let run = place.encrypt(&[]);
+    assert_eq!(
+        compare(&file, &place.read("out"), &place.read_text("keys"), 14).len(),
+        18
+    );
+    assert!(run.stdout.contains("1  IP, but not UDP"), "{}", run.stdout);
+    assert!(run.stdout.contains("2  not IP"), "{}", run.stdout);
+    assert!(run.stderr.is_empty(), "{}", run.stderr);
+}
