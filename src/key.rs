@@ -2,7 +2,7 @@
 //!
 //! Base64 is decoded and written by `base64ct`, which looks nothing up in tables by secret bytes.
 
-use alloc::{boxed::Box, string::String};
+use alloc::{boxed::Box, string::String, vec::Vec};
 use core::fmt;
 
 use base64ct::{Base64, Base64Unpadded, Encoding};
@@ -10,6 +10,7 @@ use zeroize::{ZeroizeOnDrop, Zeroizing};
 
 use crate::CryptoSuite;
 use crate::error::{KeyError, LifetimeError, MkiError};
+use crate::primitives::are_equal;
 
 /// The longest key and salt of any suite: 32 + 14 bytes.
 const MAX_KEY_AND_SALT: usize = 46;
@@ -117,6 +118,19 @@ impl MasterKey {
         )
     }
 
+    /// Takes base64 text to the letter: padded, and without bits to spare.
+    pub(crate) fn from_canonical_base64(suite: CryptoSuite, text: &str) -> Result<Self, KeyError> {
+        let mut bytes = Zeroizing::new([0; MAX_BASE64 / 4 * 3]);
+        match Base64::decode(text, bytes.as_mut_slice()) {
+            Ok(decoded) => Self::new(suite, decoded),
+            // Too long, or not to the letter: only the first can be a matter of length.
+            Err(_) => match Self::from_base64(suite, text) {
+                Err(error @ KeyError::Length { .. }) => Err(error),
+                _ => Err(KeyError::Base64),
+            },
+        }
+    }
+
     /// Makes a fresh key from the operating system's random bytes (RFC 4568 §6.1: unique, and not to be guessed).
     ///
     /// # Errors
@@ -215,6 +229,11 @@ impl MasterKey {
         }
     }
 
+    /// Are key and salt the same bytes? In constant time.
+    pub(crate) fn is_same_as(&self, other: &Self) -> bool {
+        are_equal(self.secret_key_and_salt(), other.secret_key_and_salt())
+    }
+
     /// The master key alone.
     pub(crate) fn master_key(&self) -> &[u8] {
         self.key_and_salt
@@ -290,6 +309,52 @@ impl Mki {
             return Err(MkiError);
         }
         Self::new(bytes.get(Self::MAX_LEN - len..).unwrap_or_default())
+    }
+
+    /// A number in decimal digits, big-endian, in `len` bytes (1 to 128), as `a=crypto` writes `value:len`.
+    ///
+    /// # Errors
+    /// [`MkiError`] if `value` is not all digits, or `len` is out of range or too small for it.
+    pub fn from_decimal(value: &str, len: usize) -> Result<Self, MkiError> {
+        let mut bytes = [0; Self::MAX_LEN];
+        let room = bytes.get_mut(..len).ok_or(MkiError)?;
+        // 2^1024 has 309 digits.
+        if value.is_empty() || value.len() > 309 {
+            return Err(MkiError);
+        }
+        for digit in value.chars() {
+            let mut carry = digit.to_digit(10).ok_or(MkiError)?;
+            for byte in room.iter_mut().rev() {
+                let [high @ .., low] = (u32::from(*byte) * 10 + carry).to_be_bytes();
+                *byte = low;
+                carry = u32::from_be_bytes([0, high[0], high[1], high[2]]);
+            }
+            if carry != 0 {
+                return Err(MkiError);
+            }
+        }
+        Self::new(room)
+    }
+
+    /// The number that the bytes are, big-endian, in decimal digits.
+    #[must_use]
+    pub fn to_decimal(&self) -> String {
+        let mut bytes = self.0.clone();
+        let mut digits = Vec::new();
+        while bytes.iter().any(|byte| *byte != 0) {
+            let mut remainder = 0u16;
+            for byte in &mut bytes {
+                let value = remainder * 256 + u16::from(*byte);
+                let [_, quotient] = (value / 10).to_be_bytes();
+                *byte = quotient;
+                remainder = value % 10;
+            }
+            digits.push(char::from_digit(remainder.into(), 10).unwrap_or('0'));
+        }
+        match digits.is_empty() {
+            true => String::from("0"),
+            false => digits.into_iter().rev().collect(),
+        }
     }
 
     /// The bytes as they stand in the packet.
@@ -432,6 +497,37 @@ mod tests {
             [255; 16]
         );
         assert_eq!(Mki::new(&[]), Err(MkiError));
+        for (value, len) in [
+            ("1", 1),
+            ("255", 1),
+            ("256", 2),
+            ("66051", 4),
+            ("66051", 128),
+            ("0", 3),
+        ] {
+            let mki = Mki::from_decimal(value, len).unwrap();
+            assert_eq!(
+                Ok(&mki),
+                Mki::from_value(value.parse().unwrap(), len).as_ref()
+            );
+            assert_eq!(mki.to_decimal(), value);
+        }
+        let greatest = Mki::new(&[255; 128]).unwrap();
+        assert_eq!(Mki::from_decimal(&greatest.to_decimal(), 128), Ok(greatest));
+        for (value, len) in [
+            ("256", 1),
+            ("", 1),
+            ("1", 0),
+            ("1", 129),
+            ("-1", 4),
+            ("1x", 4),
+        ] {
+            assert_eq!(
+                Mki::from_decimal(value, len),
+                Err(MkiError),
+                "{value}:{len}"
+            );
+        }
         assert!(Mki::new(&[0; 128]).is_ok());
         assert_eq!(Mki::new(&[0; 129]), Err(MkiError));
     }

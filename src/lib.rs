@@ -57,6 +57,9 @@ mod transform;
 mod sender;
 mod receiver;
 
+// How keys come to a context.
+pub mod sdes;
+
 // What feeds it.
 mod context;
 mod builder;

@@ -207,6 +207,11 @@ pub(crate) fn is_truncation_of(received: &[u8], computed: &[u8]) -> bool {
     }
 }
 
+/// Are the bytes the same? In constant time for given lengths.
+pub(crate) fn are_equal(one: &[u8], other: &[u8]) -> bool {
+    one.ct_eq(other).into()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

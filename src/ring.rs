@@ -12,7 +12,7 @@ use crate::suite::CryptoSuite;
 use crate::transform::{Position, Transform};
 
 /// Master keys in one context, at most: the MKI of each packet is looked for among them.
-const MAX_KEYS: usize = 64;
+pub(crate) const MAX_KEYS: usize = 64;
 
 /// How much of a master key's life is over. Packets are counted over all SSRCs, SRTP and SRTCP apart;
 /// whichever count comes to its end first ends the key for both (RFC 3711 §9.2).

@@ -1,0 +1,193 @@
+//! Every error of `a=crypto`, and all their text: never that of the line.
+
+use core::fmt;
+
+/// Where and why a line is invalid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LineError {
+    /// What is wrong.
+    pub kind: LineErrorKind,
+    /// The byte of the text given to the parser at which the faulty part begins.
+    pub offset: usize,
+}
+
+/// What is wrong with a line, by field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum LineErrorKind {
+    /// Longer than 4096 bytes: our limit, not the RFC's.
+    #[error("the line is too long")]
+    TooLong,
+    /// A character other than a visible ASCII one, blank or tab.
+    #[error("a character that SDP does not allow here")]
+    Charset,
+    /// The tag is not a number of 1 to 9 digits without a leading zero (RFC 4568 §4.1).
+    #[error("the tag is not a number of 1 to 9 digits")]
+    Tag,
+    /// The suite has a character other than letters, digits and `_`, or is missing.
+    #[error("the crypto suite is no name")]
+    Suite,
+    /// There are no key parameters.
+    #[error("the key parameters are missing")]
+    KeyMissing,
+    /// The key parameters do not follow RFC 4568 §9.2.
+    #[error("the key parameters have another form")]
+    KeySyntax,
+    /// `inline:` without a key.
+    #[error("the key is empty")]
+    KeyEmpty,
+    /// The key is not base64.
+    #[error("the key is not base64")]
+    Base64,
+    /// The key has another length than its suite takes.
+    #[error("the key has another length than its suite takes")]
+    KeyLength,
+    /// More keys than a context holds.
+    #[error("too many keys")]
+    TooManyKeys,
+    /// The lifetime is no number, zero, has a leading zero, or is above 2^48 (RFC 4568 §6.1).
+    #[error("the lifetime is not 2^1 to 2^48 or such a number of packets")]
+    Lifetime,
+    /// The MKI is not a positive number and a length of 1 to 128 bytes that holds it (RFC 4568 §6.1).
+    #[error("the MKI is not a positive number and its length in 1 to 128 bytes")]
+    Mki,
+    /// The MKI stands before the lifetime.
+    #[error("the MKI stands before the lifetime")]
+    MkiOrder,
+    /// Several keys, and one of them without an MKI (RFC 4568 §6.1).
+    #[error("several keys need an MKI each")]
+    MkiMissing,
+    /// Several keys with MKIs of different lengths (RFC 4568 §6.1).
+    #[error("the MKIs have different lengths")]
+    MkiLengthMixed,
+    /// Two keys with the same MKI.
+    #[error("two keys have the same MKI")]
+    MkiDuplicate,
+    /// The same key stands twice, or serves FEC and media.
+    #[error("a key is used twice")]
+    KeyReused,
+    /// A session parameter has a value that RFC 4568 §6.3 does not allow.
+    #[error("a session parameter has another form")]
+    SessionParameter,
+    /// A session parameter that is not known and has no `-` before it (RFC 4568 §6.3.7).
+    #[error("an unknown session parameter that must not be ignored")]
+    SessionParameterUnknown,
+    /// A session parameter stands twice.
+    #[error("a session parameter stands twice")]
+    SessionParameterDuplicate,
+    /// A session parameter that does not go with the suite (RFC 7714 §8.2).
+    #[error("a session parameter that does not go with the suite")]
+    SessionParameterConflict,
+    /// Blanks behind the last field, in strict mode.
+    #[error("blanks behind the last field")]
+    TrailingBlanks,
+}
+
+impl fmt::Display for LineError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, at byte {}", self.kind, self.offset)
+    }
+}
+
+impl core::error::Error for LineError {}
+
+/// Why a well-formed line is passed over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum SkipReason {
+    /// Another attribute than `a=crypto`.
+    #[error("not a crypto attribute")]
+    NotCrypto,
+    /// A suite that this crate does not have.
+    #[error("unknown crypto suite")]
+    UnknownSuite,
+    /// A key method other than `inline` makes the whole set of keys unusable (RFC 4568 §4.3).
+    #[error("unknown key method")]
+    UnknownKeyMethod,
+}
+
+/// A transport to which security descriptions do not apply (RFC 4568 §6): DTLS-SRTP, for instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("security descriptions do not apply to this transport")]
+pub struct NotSdes;
+
+/// Why a valid line is not acceptable to a policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum Unacceptable {
+    /// The policy does not list the suite.
+    #[error("the suite is not among those of the policy")]
+    Suite,
+    /// The policy does not allow media in the clear.
+    #[error("UNENCRYPTED_SRTP is not allowed")]
+    UnencryptedSrtp,
+    /// The policy does not allow control in the clear.
+    #[error("UNENCRYPTED_SRTCP is not allowed")]
+    UnencryptedSrtcp,
+    /// The policy does not allow media that anybody can forge.
+    #[error("UNAUTHENTICATED_SRTP is not allowed")]
+    UnauthenticatedSrtp,
+    /// The policy refuses MKIs.
+    #[error("MKIs are not accepted")]
+    Mki,
+    /// Forward error correction behind SRTP, or with keys of its own, which this crate does not do.
+    #[error("forward error correction is not supported")]
+    Fec,
+    /// An earlier line has the same tag (RFC 4568 §4.1).
+    #[error("an earlier line has the same tag")]
+    DuplicateTag,
+}
+
+/// Why a stream is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum RejectReason {
+    /// The profile demands SRTP, which is off here.
+    #[error("SRTP is disabled here")]
+    SrtpDisabled,
+    /// SRTP is required here, and the peer does plain RTP.
+    #[error("SRTP is required here")]
+    SrtpRequired,
+    /// The keys travelled in the clear (RFC 4568 §8).
+    #[error("keys came over signalling that is not secure")]
+    SignallingNotSecure,
+    /// `a=crypto` under `RTP/AVP`, which the policy refuses.
+    #[error("a=crypto under a plain profile is refused")]
+    CryptoInAvp,
+    /// A secure profile without a crypto line.
+    #[error("a secure profile without a=crypto")]
+    NoKeying,
+    /// There are crypto lines, but none is valid.
+    #[error("no crypto line is valid")]
+    NoValidLine,
+    /// There are valid crypto lines, but none with a suite of the policy.
+    #[error("no common crypto suite")]
+    NoCommonSuite,
+    /// The suite would do, a parameter of the line would not.
+    #[error("a parameter of the crypto line is not allowed")]
+    ParameterProhibited,
+    /// The answer has a crypto line, and none was offered (RFC 4568 §5.1.3).
+    #[error("an answer with a=crypto to an offer without")]
+    CryptoNotOffered,
+    /// The answer accepts a secure profile without a crypto line (RFC 4568 §5.1.3).
+    #[error("an answer without a=crypto to an offer that needs one")]
+    AnsweredWithoutCrypto,
+    /// The answer has several crypto lines (RFC 4568 §5.1.2).
+    #[error("an answer with several crypto lines")]
+    SeveralLines,
+    /// The answer's tag and suite are not those of an offered line (RFC 4568 §5.1.3).
+    #[error("the answer accepts what was not offered")]
+    NotOffered,
+    /// The answer's tag was not offered, and its suite more than once.
+    #[error("which offered line the answer accepts cannot be told")]
+    Ambiguous,
+    /// The answer's crypto line is not valid.
+    #[error("the answer's crypto line is not valid")]
+    InvalidAnswer(LineErrorKind),
+    /// The answer's key is one of the offer's (RFC 4568 §7.1.2): the same keystream both ways.
+    #[error("the answer repeats a key of the offer")]
+    KeyRepeated,
+    /// The answer does not echo the negotiated session parameters of the line it accepts (RFC 4568 §5.1.2).
+    #[error("the answer changes session parameters that have to be the same")]
+    ParametersChanged,
+}

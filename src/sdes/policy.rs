@@ -1,0 +1,350 @@
+//! What this side offers, accepts and refuses.
+
+use alloc::vec::Vec;
+
+use super::attribute::{CryptoAttribute, ParseMode, SessionParameter};
+use super::error::Unacceptable;
+use crate::key::Lifetime;
+use crate::{CryptoSuite, KeyDerivationRate};
+
+/// Is SRTP wanted?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SrtpMode {
+    /// Never offered, never accepted.
+    Disabled,
+    /// Never offered, honoured when the peer offers it.
+    WhenOffered,
+    /// Offered; plain RTP if the peer declines and the profile allows it (RFC 8643).
+    Opportunistic,
+    /// SRTP or no media.
+    Required,
+    /// The media is not ours: crypto lines pass through to another party, untouched.
+    Bypass,
+}
+
+/// Which of several acceptable lines of an offer is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SuiteOrder {
+    /// The first, as RFC 4568 §5.1.2 says.
+    Offer,
+    /// That of the suite which stands first in our policy.
+    Own,
+}
+
+/// What an offer of plain `RTP/AVP` with `a=crypto` means to us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CryptoInAvp {
+    /// Opportunistic SRTP (RFC 8643): the keys are accepted.
+    Accept,
+    /// The lines are passed over: plain RTP, if that is enough for us.
+    Ignore,
+    /// The stream is refused.
+    Reject,
+}
+
+/// The profile of our answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AnsweredProfile {
+    /// As in the offer.
+    AsOffered,
+    /// The secure one whenever SRTP was negotiated: some PBXs answer `RTP/SAVP` to an `RTP/AVP` offer with keys.
+    Secure,
+}
+
+/// How the tag of an answer is matched with the offer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TagMatch {
+    /// Tag and suite have to be those of one offered line (RFC 4568 §5.1.3).
+    Strict,
+    /// Where the tag does not fit, the suite is enough, if only one line was offered with it: some systems renumber.
+    Lenient,
+}
+
+/// SRTCP tags under the `_32` suites.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SrtcpTagOf32 {
+    /// 10 bytes both ways (RFC 4568 §6.2).
+    TenBytes,
+    /// 4 bytes both ways, for a peer that is known to do so.
+    FourBytes,
+    /// 10 bytes sent, either accepted; see [`accept_either_srtcp_tag`](crate::ReceiverBuilder::accept_either_srtcp_tag) for what that costs.
+    AcceptEither,
+}
+
+/// What this side offers, accepts and refuses. Begin with a preset and change what differs.
+///
+/// All presets require secure signalling and refuse what weakens a suite (UNENCRYPTED_SRTP, UNENCRYPTED_SRTCP,
+/// UNAUTHENTICATED_SRTP). A suite is acceptable if it is listed: naming `AES_CM_128_NULL_AUTH` is asking for it.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    pub(super) mode: SrtpMode,
+    pub(super) suites: Vec<CryptoSuite>,
+    pub(super) order: SuiteOrder,
+    pub(super) crypto_in_avp: CryptoInAvp,
+    pub(super) offers_secure_profile: bool,
+    pub(super) answered_profile: AnsweredProfile,
+    pub(super) tags: TagMatch,
+    pub(super) accepts_mki: bool,
+    pub(super) mki_len: Option<usize>,
+    pub(super) lifetime: Option<Lifetime>,
+    pub(super) rate: Option<KeyDerivationRate>,
+    pub(super) srtcp_tag: SrtcpTagOf32,
+    pub(super) parse_mode: ParseMode,
+    allows_unencrypted_srtp: bool,
+    allows_unencrypted_srtcp: bool,
+    allows_unauthenticated_srtp: bool,
+    allows_clear_signalling: bool,
+}
+
+impl Policy {
+    fn with(mode: SrtpMode, suites: &[CryptoSuite]) -> Self {
+        Self {
+            mode,
+            suites: suites.to_vec(),
+            order: SuiteOrder::Offer,
+            crypto_in_avp: CryptoInAvp::Accept,
+            offers_secure_profile: mode == SrtpMode::Required,
+            answered_profile: AnsweredProfile::AsOffered,
+            tags: TagMatch::Strict,
+            accepts_mki: true,
+            mki_len: None,
+            lifetime: None,
+            rate: None,
+            srtcp_tag: SrtcpTagOf32::TenBytes,
+            parse_mode: ParseMode::Tolerant,
+            allows_unencrypted_srtp: false,
+            allows_unencrypted_srtcp: false,
+            allows_unauthenticated_srtp: false,
+            allows_clear_signalling: false,
+        }
+    }
+
+    /// SRTP or no media, in `RTP/SAVP`, under suites without a short tag: both AES-GCM suites, AES-256 and AES-128 in counter mode.
+    #[must_use]
+    pub fn strong() -> Self {
+        use CryptoSuite as S;
+        let suites = [
+            S::AeadAes256Gcm,
+            S::AeadAes128Gcm,
+            S::Aes256CmHmacSha1_80,
+            S::AesCm128HmacSha1_80,
+        ];
+        Self::with(SrtpMode::Required, &suites)
+    }
+
+    /// Opportunistic SRTP in `RTP/AVP`, `AES_CM_128_HMAC_SHA1_80` first, which every peer has, and three lines, which fit every INVITE.
+    #[must_use]
+    pub fn compatible() -> Self {
+        use CryptoSuite as S;
+        let suites = [
+            S::AesCm128HmacSha1_80,
+            S::AesCm128HmacSha1_32,
+            S::Aes256CmHmacSha1_80,
+        ];
+        Self::with(SrtpMode::Opportunistic, &suites)
+    }
+
+    /// Everything that a SIP trunk's nine-line offer lists, in its order: GCM with 8-byte tags, counter mode with 80- and 32-bit tags for three
+    /// key lengths, and no authentication at all last. Opportunistic, in `RTP/AVP`.
+    #[must_use]
+    pub fn everything_the_carrier_listed() -> Self {
+        use CryptoSuite as S;
+        let suites = [
+            S::AeadAes256Gcm8,
+            S::AeadAes128Gcm8,
+            S::Aes256CmHmacSha1_80,
+            S::Aes192CmHmacSha1_80,
+            S::AesCm128HmacSha1_80,
+            S::Aes256CmHmacSha1_32,
+            S::Aes192CmHmacSha1_32,
+            S::AesCm128HmacSha1_32,
+            S::AesCm128NullAuth,
+        ];
+        Self::with(SrtpMode::Opportunistic, &suites)
+    }
+}
+
+/// Presets that accept what [`compatible`](Policy::compatible) does, and offer nothing.
+impl Policy {
+    /// SRTP is off here, but an offer of it is honoured.
+    #[must_use]
+    pub fn when_offered() -> Self {
+        Self::compatible().mode(SrtpMode::WhenOffered)
+    }
+
+    /// SRTP is off here, and refused.
+    #[must_use]
+    pub fn disabled() -> Self {
+        Self::compatible().mode(SrtpMode::Disabled)
+    }
+
+    /// The media is not ours: the decision is always to pass the crypto lines on, as they are.
+    #[must_use]
+    pub fn bypass() -> Self {
+        Self::compatible().mode(SrtpMode::Bypass)
+    }
+}
+
+/// What differs from the preset.
+impl Policy {
+    /// Whether SRTP is wanted.
+    #[must_use]
+    pub fn mode(mut self, mode: SrtpMode) -> Self {
+        self.mode = mode;
+        self
+    }
+
+    /// The suites, the most wanted first: offered in this order, and no other is accepted.
+    #[must_use]
+    pub fn suites(mut self, suites: &[CryptoSuite]) -> Self {
+        self.suites = suites.to_vec();
+        self
+    }
+
+    /// Which of several acceptable lines is taken. Default: the offer's order.
+    #[must_use]
+    pub fn order(mut self, order: SuiteOrder) -> Self {
+        self.order = order;
+        self
+    }
+
+    /// What `a=crypto` under `RTP/AVP` means in an offer. Default: it is accepted.
+    #[must_use]
+    pub fn crypto_in_avp(mut self, meaning: CryptoInAvp) -> Self {
+        self.crypto_in_avp = meaning;
+        self
+    }
+
+    /// Offers `RTP/SAVP` rather than `RTP/AVP` with keys. Default: when SRTP is required.
+    #[must_use]
+    pub fn offer_secure_profile(mut self, secure: bool) -> Self {
+        self.offers_secure_profile = secure;
+        self
+    }
+
+    /// The profile of an answer. Default: the offer's.
+    #[must_use]
+    pub fn answered_profile(mut self, profile: AnsweredProfile) -> Self {
+        self.answered_profile = profile;
+        self
+    }
+
+    /// How the tag of an answer is matched. Default: strictly.
+    #[must_use]
+    pub fn tags(mut self, tags: TagMatch) -> Self {
+        self.tags = tags;
+        self
+    }
+
+    /// Refuses lines whose keys have MKIs.
+    #[must_use]
+    pub fn refuse_mki(mut self) -> Self {
+        self.accepts_mki = false;
+        self
+    }
+
+    /// Writes keys with an MKI of 1, in so many bytes (1 to 128). Default: none.
+    #[must_use]
+    pub fn write_mki(mut self, len: u8) -> Self {
+        self.mki_len = Some(usize::from(len));
+        self
+    }
+
+    /// Writes keys with a lifetime, which some peers ask for. Default: none, which is the suite's.
+    #[must_use]
+    pub fn write_lifetime(mut self, lifetime: Lifetime) -> Self {
+        self.lifetime = Some(lifetime);
+        self
+    }
+
+    /// Declares `KDR` for what this side sends. Default: none. Few peers have it.
+    #[must_use]
+    pub fn key_derivation_rate(mut self, rate: KeyDerivationRate) -> Self {
+        self.rate = Some(rate);
+        self
+    }
+
+    /// SRTCP tags under the `_32` suites. Default: 10 bytes.
+    #[must_use]
+    pub fn srtcp_tag_of_32(mut self, tag: SrtcpTagOf32) -> Self {
+        self.srtcp_tag = tag;
+        self
+    }
+
+    /// Takes lines to the letter of RFC 4568 only.
+    #[must_use]
+    pub fn strict_lines(mut self) -> Self {
+        self.parse_mode = ParseMode::Strict;
+        self
+    }
+
+    /// Accepts UNENCRYPTED_SRTP: **media in the clear**, authenticated.
+    #[must_use]
+    pub fn allow_unencrypted_srtp(mut self) -> Self {
+        self.allows_unencrypted_srtp = true;
+        self
+    }
+
+    /// Accepts UNENCRYPTED_SRTCP: control in the clear, authenticated.
+    #[must_use]
+    pub fn allow_unencrypted_srtcp(mut self) -> Self {
+        self.allows_unencrypted_srtcp = true;
+        self
+    }
+
+    /// Accepts UNAUTHENTICATED_SRTP: **anybody can forge media**.
+    #[must_use]
+    pub fn allow_unauthenticated_srtp(mut self) -> Self {
+        self.allows_unauthenticated_srtp = true;
+        self
+    }
+
+    /// Offers and accepts keys over signalling in the clear: **whoever sees the signalling can listen in**.
+    #[must_use]
+    pub fn allow_clear_signalling(mut self) -> Self {
+        self.allows_clear_signalling = true;
+        self
+    }
+
+    pub(super) fn trusts(&self, signalling: super::Signalling) -> bool {
+        signalling == super::Signalling::Secure || self.allows_clear_signalling
+    }
+
+    /// Is a line acceptable whose every part is understood?
+    pub(super) fn check(&self, line: &CryptoAttribute) -> Result<CryptoSuite, Unacceptable> {
+        let suite = line.suite().ok_or(Unacceptable::Suite)?;
+        if !self.suites.contains(&suite) {
+            return Err(Unacceptable::Suite);
+        }
+        if !self.accepts_mki && line.keys().iter().any(|key| key.mki().is_some()) {
+            return Err(Unacceptable::Mki);
+        }
+        for parameter in line.parameters() {
+            self.check_parameter(parameter)?;
+        }
+        Ok(suite)
+    }
+
+    fn check_parameter(&self, parameter: &SessionParameter) -> Result<(), Unacceptable> {
+        use super::FecOrder;
+        let (allowed, otherwise) = match parameter {
+            SessionParameter::UnencryptedSrtp => {
+                (self.allows_unencrypted_srtp, Unacceptable::UnencryptedSrtp)
+            }
+            SessionParameter::UnencryptedSrtcp => (
+                self.allows_unencrypted_srtcp,
+                Unacceptable::UnencryptedSrtcp,
+            ),
+            SessionParameter::UnauthenticatedSrtp => {
+                let otherwise = Unacceptable::UnauthenticatedSrtp;
+                (self.allows_unauthenticated_srtp, otherwise)
+            }
+            // This crate does no FEC: FEC before SRTP is what the application may do by itself.
+            SessionParameter::FecOrder(FecOrder::SrtpFec) => (false, Unacceptable::Fec),
+            SessionParameter::FecKey(_) => (false, Unacceptable::Fec),
+            _ => (true, Unacceptable::Fec),
+        };
+        allowed.then_some(()).ok_or(otherwise)
+    }
+}
