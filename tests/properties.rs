@@ -384,7 +384,7 @@ impl Agreed {
 
 #[test]
 fn any_bytes_that_are_protected_come_back_under_any_options() {
-    for_every_suite(128, &(any_bytes(), agreed()), |suite, (packet, agreed)| {
+    for_every_suite(64, &(any_bytes(), agreed()), |suite, (packet, agreed)| {
         for plane in PLANES {
             let (mut tx, mut rx) = agreed.pair(suite);
             let mut vec = packet.clone();
