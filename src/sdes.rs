@@ -94,14 +94,18 @@ mod policy;
 mod decision;
 mod answer;
 mod offer;
+mod sdp;
+mod legs;
 mod error;
 
 pub use answer::{Answer, Decision, SrtpAnswer};
 pub use attribute::{CryptoAttribute, FecOrder, Line, ParseMode, SessionParameter};
 pub use decision::{Diagnosis, PlainRtp, Rejection, SipHint, Verdict};
 pub use error::{LineError, LineErrorKind, NotSdes, RejectReason, SkipReason, Unacceptable};
+pub use legs::{Leg, Passage};
 pub use media::{MediaSection, Profile, Signalling};
 pub use offer::{Accepted, Offer, SrtpAccepted};
 pub use policy::{
     AnsweredProfile, CryptoInAvp, Policy, SrtcpTagOf32, SrtpMode, SuiteOrder, TagMatch,
 };
+pub use sdp::{SdpSection, sections, with_secret_lines};

@@ -174,6 +174,10 @@ impl Services {
         services
     }
 
+    pub(super) fn unauthenticated_srtp(self) -> bool {
+        self.unauthenticated_srtp
+    }
+
     /// As session parameters, for an answer.
     pub(super) fn echoed(self) -> Vec<SessionParameter> {
         let all = [
