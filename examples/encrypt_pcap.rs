@@ -8,8 +8,7 @@
 
 mod common;
 
-use std::fs::{self, File};
-use std::io::{self, BufReader, Read};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -18,12 +17,13 @@ use clap::Parser;
 use srtp_sdes::CryptoSuite;
 
 use common::args::{self, KeyArgs, SearchArgs, say, warn};
-use common::capture::{CaptureReader, Kind};
+use common::capture::Kind;
 use common::capture_writer::CaptureWriter;
 use common::crypto_line::suite_names;
 use common::datagram::{Content, dissect};
 use common::decide::{Search, decide};
 use common::encryption::Encryption;
+use common::input;
 use common::key_book::KeyBook;
 use common::listen;
 use common::media::Look;
@@ -82,8 +82,6 @@ Examples:
 
 --crypto shows its key to whoever may list processes; --crypto-file does not.";
 
-type Reader = CaptureReader<Box<dyn Read>>;
-
 /// The whole of a run, settled before anything is read.
 struct Job {
     input: PathBuf,
@@ -112,7 +110,7 @@ fn run(arguments: &Arguments) -> Result<()> {
         false => None,
     };
 
-    let plan = if job.is_stream() {
+    let plan = if input::is_stream(&job.input) {
         one_pass_plan(&job, &keys)?
     } else {
         find_media(&job, &mut keys)?
@@ -183,27 +181,6 @@ impl Job {
         );
         Ok(job)
     }
-
-    /// Whether the input can be read only once.
-    fn is_stream(&self) -> bool {
-        let is_file = |it: fs::Metadata| it.is_file() || it.is_dir();
-        self.input.as_os_str() == "-" || !fs::metadata(&self.input).map_or(true, is_file)
-    }
-
-    /// Opens the input; its length is known if it is a file.
-    fn open(&self) -> Result<(Reader, Option<u64>)> {
-        let shown = self.input.display();
-        let (input, length): (Box<dyn Read>, _) = if self.input.as_os_str() == "-" {
-            (Box::new(io::stdin().lock()), None)
-        } else {
-            let file = File::open(&self.input).with_context(|| format!("cannot open {shown}"))?;
-            let metadata = file.metadata().ok().filter(fs::Metadata::is_file);
-            (Box::new(file), metadata.map(|it| it.len()))
-        };
-        let input: Box<dyn Read> = Box::new(BufReader::with_capacity(256 << 10, input));
-        let reader = CaptureReader::new(input).with_context(|| format!("cannot read {shown}"))?;
-        Ok((reader, length))
-    }
 }
 
 /// `call.srtp.pcap` for `call.pcap`.
@@ -260,7 +237,7 @@ fn one_pass_plan(job: &Job, keys: &KeyBook) -> Result<Plan> {
 
 /// The first pass: finds the media and sees to it that there is a key for each sender.
 fn find_media(job: &Job, keys: &mut KeyBook) -> Result<Plan> {
-    let (mut reader, length) = job.open()?;
+    let (mut reader, length) = input::open(&job.input)?;
     let mut progress = Progress::new("searching", length);
     let mut survey = Survey::default();
     let shown = job.input.display();
@@ -332,7 +309,7 @@ fn observe(survey: &mut Survey, search: &Search, link: u16, packet: &[u8]) {
 
 /// The second pass: writes every record, with the media in it encrypted.
 fn encrypt(job: &Job, plan: Plan, keys: &mut KeyBook, output: &mut OutputFile) -> Result<Report> {
-    let (mut reader, length) = job.open()?;
+    let (mut reader, length) = input::open(&job.input)?;
     let mut progress = Progress::new("encrypting", length);
     let (read, write) = (job.input.display(), output.path().display().to_string());
     let mut writer = CaptureWriter::new(output.file());

@@ -12,6 +12,8 @@ mod formats;
 mod keys;
 #[path = "encrypt_pcap/make.rs"]
 mod make;
+#[path = "encrypt_pcap/pcapng.rs"]
+mod pcapng;
 #[path = "encrypt_pcap/run.rs"]
 mod run;
 #[cfg(target_os = "linux")]

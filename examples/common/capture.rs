@@ -8,18 +8,13 @@
 use std::io::{ErrorKind, Read};
 use std::ops::Range;
 
-use anyhow::{Context as _, Result, bail, ensure};
-use pcap_parser::{
-    Block, PcapHeader, parse_block_be, parse_block_le, parse_pcap_frame, parse_pcap_frame_be,
-    parse_pcap_header,
-};
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use pcap_parser::{PcapHeader, parse_pcap_frame, parse_pcap_frame_be, parse_pcap_header};
+
+use super::pcapng::{self, SECTION_HEADER};
 
 /// No capture tool writes larger records; a damaged length field should not fill the memory.
 const LARGEST_RECORD: usize = 64 << 20;
-
-const SECTION_HEADER: u32 = 0x0A0D_0D0A;
-/// The block for packets that pcapng had before the Enhanced Packet Block; `pcap-parser` does not know it.
-const OBSOLETE_PACKET: u32 = 2;
 
 /// One record of a capture file, with all its bytes.
 pub(crate) struct Record<'a> {
@@ -54,6 +49,8 @@ pub(crate) struct Packet {
     pub(crate) data: Range<usize>,
     /// Bytes on the wire. More than were captured if a snaplen cut the packet.
     pub(crate) original_len: u32,
+    /// Bytes at the end that are the link layer's frame check sequence, so far as the capture tells.
+    pub(crate) check_len: u8,
 }
 
 impl Packet {
@@ -71,14 +68,16 @@ pub(crate) enum Layout {
     Obsolete,
 }
 
+/// Where packets were captured.
 #[derive(Clone, Copy)]
-struct Interface {
-    link: u16,
-    snaplen: u32,
+pub(crate) struct Interface {
+    pub(crate) link: u16,
+    pub(crate) snaplen: u32,
+    pub(crate) check_len: u8,
 }
 
 enum Format {
-    Classic { big_endian: bool, link: u16 },
+    Classic { big_endian: bool },
     Ng { big_endian: bool },
 }
 
@@ -160,7 +159,7 @@ impl<R: Read> CaptureReader<R> {
         }
         ensure!(got == head, self.cut_short());
         match self.format {
-            Format::Classic { big_endian, link } => self.finish_classic(big_endian, link).map(Some),
+            Format::Classic { big_endian } => self.finish_classic(big_endian).map(Some),
             Format::Ng { .. } => self.finish_block().map(Some),
         }
     }
@@ -210,16 +209,26 @@ impl<R: Read> CaptureReader<R> {
             header.version_minor
         );
         let big_endian = header.is_bigendian();
-        // The upper half of the field tells of frame check sequences, not of the link type.
-        let link = (header.network.0 & 0xFFFF) as u16;
-        self.format = Format::Classic { big_endian, link };
+        // The upper half of the field tells whether frames end in a check sequence, and its length in units of
+        // two bytes.
+        let network = header.network.0 as u32;
+        let check_len = match network & 0x0400_0000 {
+            0 => 0,
+            _ => (network >> 28) as u8 * 2,
+        };
+        self.interfaces.push(Interface {
+            link: network as u16,
+            snaplen: header.snaplen,
+            check_len,
+        });
+        self.format = Format::Classic { big_endian };
         Ok(Kind::FileHeader {
             big_endian,
             snaplen: header.snaplen,
         })
     }
 
-    fn finish_classic(&mut self, big_endian: bool, link: u16) -> Result<Kind> {
+    fn finish_classic(&mut self, big_endian: bool) -> Result<Kind> {
         let captured = read_u32(&self.raw, 8, big_endian) as usize;
         self.fill_record(16 + captured)?;
         let parse = if big_endian {
@@ -230,6 +239,9 @@ impl<R: Read> CaptureReader<R> {
         let Ok((_, frame)) = parse(&self.raw) else {
             bail!(self.cut_short());
         };
+        let Interface {
+            link, check_len, ..
+        } = self.interfaces[0];
         Ok(Kind::Packet(Packet {
             layout: Layout::Classic,
             big_endian,
@@ -237,6 +249,7 @@ impl<R: Read> CaptureReader<R> {
             link,
             data: 16..16 + captured,
             original_len: frame.origlen,
+            check_len,
         }))
     }
 
@@ -267,116 +280,12 @@ impl<R: Read> CaptureReader<R> {
             read_u32(&self.raw, len - 4, big_endian) as usize == len,
             self.damaged("has two lengths that differ")
         );
-        self.block_kind(big_endian)
-    }
-
-    fn block_kind(&mut self, big_endian: bool) -> Result<Kind> {
-        if read_u32(&self.raw, 0, big_endian) == OBSOLETE_PACKET {
-            return self.obsolete_packet(big_endian);
-        }
-        let parse = if big_endian {
-            parse_block_be
-        } else {
-            parse_block_le
-        };
-        // Blocks that carry no packet go out as they are, whether `pcap-parser` likes their inside or not.
-        let needed = matches!(
-            read_u32(&self.raw, 0, big_endian),
-            SECTION_HEADER | 1 | 3 | 6
-        );
-        let block = match parse(&self.raw) {
-            Ok((_, block)) => block,
-            Err(_) if needed => bail!(self.damaged("cannot be read")),
-            Err(_) => return Ok(Kind::Other),
-        };
-        match block {
-            Block::SectionHeader(section) => {
-                ensure!(
-                    section.major_version == 1,
-                    "pcapng version {}.{} is not known, only 1.x",
-                    section.major_version,
-                    section.minor_version
-                );
-                let length = section.section_len;
-                self.interfaces.clear();
-                Ok(Kind::Section { big_endian, length })
-            }
-            Block::InterfaceDescription(interface) => {
-                let link = (interface.linktype.0 & 0xFFFF) as u16;
-                let snaplen = interface.snaplen;
-                self.interfaces.push(Interface { link, snaplen });
-                Ok(Kind::Interface { snaplen })
-            }
-            Block::EnhancedPacket(packet) => {
-                let (interface, original) = (packet.if_id as usize, packet.origlen);
-                let captured = packet.caplen as usize;
-                self.packet(Layout::Enhanced, big_endian, interface, captured, original)
-            }
-            Block::SimplePacket(packet) => {
-                let original = packet.origlen;
-                let room = self.raw.len() - 16;
-                let snaplen = self.interfaces.first().map_or(0, |it| it.snaplen);
-                // The block does not tell how much was captured: all, up to the snaplen (section 4.4 of the
-                // pcapng specification).
-                let captured = match snaplen {
-                    0 => original,
-                    _ => original.min(snaplen),
-                } as usize;
-                ensure!(captured <= room, self.damaged("is shorter than its packet"));
-                self.packet(Layout::Simple, big_endian, 0, captured, original)
-            }
-            _ => Ok(Kind::Other),
-        }
-    }
-
-    fn obsolete_packet(&self, big_endian: bool) -> Result<Kind> {
-        ensure!(self.raw.len() >= 32, self.damaged("cannot be read"));
-        let interface = read_u32(&self.raw, 8, big_endian);
-        // Two 16-bit fields: the interface, then a count of drops.
-        let interface = if big_endian {
-            interface >> 16
-        } else {
-            interface & 0xFFFF
-        };
-        let captured = read_u32(&self.raw, 20, big_endian) as usize;
-        let original = read_u32(&self.raw, 24, big_endian);
-        ensure!(
-            captured <= self.raw.len() - 32,
-            self.damaged("is shorter than its packet")
-        );
-        self.packet(
-            Layout::Obsolete,
-            big_endian,
-            interface as usize,
-            captured,
-            original,
-        )
-    }
-
-    fn packet(
-        &self,
-        layout: Layout,
-        big_endian: bool,
-        interface: usize,
-        captured: usize,
-        original_len: u32,
-    ) -> Result<Kind> {
-        let Some(&Interface { link, .. }) = self.interfaces.get(interface) else {
-            bail!(self.damaged("names an interface that was not described"));
-        };
-        let start = if layout == Layout::Simple { 12 } else { 28 };
-        Ok(Kind::Packet(Packet {
-            layout,
-            big_endian,
-            interface,
-            link,
-            data: start..start + captured,
-            original_len,
-        }))
+        pcapng::read_block(&self.raw, big_endian, &mut self.interfaces)
+            .map_err(|what| anyhow!(self.damaged(&what)))
     }
 }
 
-fn read_u32(bytes: &[u8], at: usize, big_endian: bool) -> u32 {
+pub(crate) fn read_u32(bytes: &[u8], at: usize, big_endian: bool) -> u32 {
     let field = [bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]];
     if big_endian {
         u32::from_be_bytes(field)

@@ -11,7 +11,10 @@ use etherparse::{
     LaxSlicedPacket, TransportSlice, UdpHeader, ether_type,
 };
 
+use super::capture::Packet;
 use super::streams::FlowKey;
+
+const ETHERNET: u16 = 1;
 
 /// A UDP datagram, and where in its packet it lies.
 #[derive(Clone, Debug)]
@@ -87,7 +90,7 @@ fn below_link(link: u16, packet: &[u8]) -> Result<(EtherType, usize), Opaque> {
         _ => Err(Opaque::NotIp),
     };
     match link {
-        1 => Ok((ether_type_at(12)?, 14)),
+        ETHERNET => Ok((ether_type_at(12)?, 14)),
         12 | 14 | 101 | 228 | 229 => by_version(0),
         // BSD loopback: the address family of the capturing host, in its byte order or in network order.
         // Its number for IPv6 differs between systems; the IP version behind it does not.
@@ -268,4 +271,14 @@ pub(crate) fn replace_payload(
     };
     udp.checksum = checksum.unwrap_or(0);
     out[udp_at].copy_from_slice(&udp.to_bytes());
+}
+
+/// Ethernet's frame check sequence (IEEE 802.3 §3.2.9), if the capture says that its frames end in one.
+pub(crate) fn renew_frame_check(packet: &Packet, frame: &mut [u8]) {
+    if packet.link == ETHERNET
+        && packet.check_len == 4
+        && let Some((covered, check)) = frame.split_last_chunk_mut::<4>()
+    {
+        *check = crc32fast::hash(covered).to_le_bytes();
+    }
 }

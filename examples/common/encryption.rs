@@ -162,6 +162,7 @@ impl<'a> Encryption<'a> {
             Err(error) => return Ok(Err(error.into())),
         }
         datagram::replace_payload(bytes, datagram, &self.payload, &mut self.packet);
+        datagram::renew_frame_check(packet, &mut self.packet);
         self.report.protected(key, chosen.found, suite, plain.len());
         Ok(Ok(()))
     }

@@ -4,7 +4,9 @@
     reason = "each example compiles this folder for itself and uses a part of it"
 )]
 
+pub(crate) mod input;
 pub(crate) mod capture;
+pub(crate) mod pcapng;
 pub(crate) mod capture_writer;
 pub(crate) mod datagram;
 pub(crate) mod media;

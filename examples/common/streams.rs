@@ -10,8 +10,10 @@ use super::signalling::{Declared, Signalling};
 /// From where to where: one direction of one UDP conversation.
 pub(crate) type FlowKey = (SocketAddr, SocketAddr);
 
-/// Flows that may be watched at once; what looks least like media makes room.
+/// Flows that may be watched at once.
 const MOST_FLOWS: usize = 20_000;
+/// Flows of which one packet looks like media, as one in four of random bytes does, before such are dropped.
+const MOST_BY_CHANCE: usize = 1_000;
 const MOST_SOURCES_PER_FLOW: usize = 16;
 const MOST_DECLARED: usize = 50_000;
 
@@ -145,7 +147,8 @@ pub(crate) struct Survey {
     /// Packets of flows that the tables had no room for.
     pub(crate) overlooked: u64,
     packets: u64,
-    next_sweep: u64,
+    /// Flows that came in since those that look like media by chance were dropped.
+    newcomers: usize,
 }
 
 impl Survey {
@@ -170,7 +173,11 @@ impl Survey {
         if !matches!(look, Look::Rtp(_) | Look::Rtcp(_) | Look::Dtls) {
             return;
         }
-        if self.flows.len() >= MOST_FLOWS && !self.make_room() {
+        if self.newcomers >= MOST_BY_CHANCE {
+            self.drop_chance();
+        }
+        self.newcomers += 1;
+        if self.flows.len() >= MOST_FLOWS {
             self.overlooked += 1;
             return;
         }
@@ -187,17 +194,14 @@ impl Survey {
         })
     }
 
-    /// Drops the flows whose only packet or packets looked like RTP by chance.
-    fn make_room(&mut self) -> bool {
-        if self.packets < self.next_sweep {
-            return false;
-        }
+    /// Drops the flows whose packets looked like media by chance. A stream that had only just begun comes back
+    /// with its next packet.
+    fn drop_chance(&mut self) {
         let (declared, declared_rtcp) = (&self.declared, &self.declared_rtcp);
         self.flows.retain(|(from, to), flow| {
             let is_declared = |it| declared.contains_key(it) || declared_rtcp.contains_key(it);
             flow.may_be_media() || is_declared(from) || is_declared(to)
         });
-        self.next_sweep = self.packets + MOST_FLOWS as u64;
-        self.flows.len() < MOST_FLOWS
+        self.newcomers = 0;
     }
 }

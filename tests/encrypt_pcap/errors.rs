@@ -119,7 +119,7 @@ fn damaged_records() {
     let magic = |file: &mut Vec<u8>| file[8] = 0;
     assert!(with(&magic).contains("has no byte-order magic"));
     let version = |file: &mut Vec<u8>| file[12] = 2;
-    assert!(with(&version).contains("pcapng version 2.0 is not known"));
+    assert!(with(&version).contains("is of pcapng version 2.0"));
 
     let simple = start().simple(packet, packet.len() + 9).bytes;
     assert!(error_on(&simple, &[]).contains("is shorter than its packet"));

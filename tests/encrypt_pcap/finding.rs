@@ -250,14 +250,16 @@ fn leaves_what_is_srtp_already_alone_and_says_why() {
     );
     let by_rtcp = [stream(BOB, ALICE, 1, 8), vec![srtcp]].concat();
     let hello = [&[22, 0xFE, 0xFF, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4][..], &[0; 4]].concat();
-    let hello = udp_packet(address(ALICE), address(BOB), &hello);
-    let by_dtls = [vec![hello], stream(BOB, ALICE, 1, 8)].concat();
+    let hello = |from, to| vec![udp_packet(address(from), address(to), &hello)];
+    let by_dtls = [hello(BOB, ALICE), stream(BOB, ALICE, 1, 8)].concat();
+    let by_dtls_back = [hello(ALICE, BOB), stream(BOB, ALICE, 1, 8)].concat();
     let tagged = |seq: u16| udp_packet(address(BOB), address(ALICE), &rtp(1, seq, 0, &[3; 170]));
     let by_length: Vec<Vec<u8>> = (0..8).map(tagged).collect();
     let cases = [
         (by_sdp, "its SDP says"),
         (by_rtcp, "its RTCP is SRTCP"),
         (by_dtls, "a DTLS handshake"),
+        (by_dtls_back, "a DTLS handshake"),
         (by_length, "packets longer than its codec makes them"),
     ];
     for (packets, why) in cases {
