@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::read_json;
+use common::{fresh, read_json};
 use serde::Deserialize;
 use srtp_sdes::CryptoSuite;
 use srtp_sdes::sdes::{
@@ -142,7 +142,7 @@ fn every_offer_is_answered_as_expected() {
         let mut all_rejected = true;
         let mut hint = None;
         for (section, expected) in sections.iter().zip(expected) {
-            let answer = Answer::to(&section.media(), &policy, signalling).unwrap();
+            let answer = Answer::to_with(&section.media(), &policy, signalling, fresh).unwrap();
             let lines = section
                 .attributes
                 .iter()

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{PLANES, key, plain, protect, unprotect};
+use common::{PLANES, fresh, key, plain, protect, unprotect};
 use srtp_sdes::CryptoSuite::{self, Aes256CmHmacSha1_80, AesCm128HmacSha1_32, AesCm128HmacSha1_80};
 use srtp_sdes::sdes::{
     Accepted, Answer, AnsweredProfile, CryptoAttribute, CryptoInAvp, Decision, FecOrder, Line,
@@ -33,7 +33,7 @@ fn line(tag: u32, suite: CryptoSuite, seed: u8, parameters: &[Parameter]) -> Str
 }
 
 fn answer_over(way: Signalling, transport: &str, lines: &[&str], policy: &Policy) -> Answer {
-    Answer::to(&section(transport, lines), policy, way).unwrap()
+    Answer::to_with(&section(transport, lines), policy, way, fresh).unwrap()
 }
 
 fn answer(transport: &str, lines: &[&str], policy: &Policy) -> Answer {
@@ -41,7 +41,7 @@ fn answer(transport: &str, lines: &[&str], policy: &Policy) -> Answer {
 }
 
 fn offer(policy: &Policy) -> Offer {
-    Offer::new(policy, Signalling::Secure).unwrap()
+    Offer::with(policy, Signalling::Secure, fresh).unwrap()
 }
 
 /// An offer in `RTP/SAVP` of these lines.
@@ -389,14 +389,14 @@ fn over_clear_signalling_keys_are_offered_only_if_the_policy_says_so() {
     for mode in [SrtpMode::Opportunistic, SrtpMode::Required] {
         for secure in [false, true] {
             let policy = Policy::compatible().mode(mode).offer_secure_profile(secure);
-            let mut offer = Offer::new(&policy, Signalling::Clear).unwrap();
+            let mut offer = Offer::with(&policy, Signalling::Clear, fresh).unwrap();
             assert_eq!(offer.attributes().count(), 0, "{mode:?} {secure}");
             for transport in [AVP, SAVP] {
                 let word = outcome(&offer.accept(&section(transport, &[&crypto])));
                 assert_eq!(word, "CryptoNotOffered", "{mode:?} {secure} {transport}");
             }
             let policy = policy.allow_clear_signalling();
-            let mut offer = Offer::new(&policy, Signalling::Clear).unwrap();
+            let mut offer = Offer::with(&policy, Signalling::Clear, fresh).unwrap();
             assert_eq!(offer.attributes().count(), 3, "{mode:?} {secure}");
             let _ = accepted(offer.accept(&section(SAVP, &[&crypto])));
         }
@@ -534,7 +534,7 @@ fn a_transport_that_is_not_for_sdes_or_a_port_of_0_is_said_to_be_that() {
             port: 0,
             ..section(SAVP, &lines)
         };
-        let answer = Answer::to(&closed, &policy, Signalling::Secure).unwrap();
+        let answer = Answer::to_with(&closed, &policy, Signalling::Secure, fresh).unwrap();
         assert_eq!(word(&answer.decision), "port zero");
     }
 }

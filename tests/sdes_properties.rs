@@ -5,7 +5,7 @@ mod common;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use common::{PLANES, key, plain, protect, read_json, unprotect};
+use common::{PLANES, fresh, key, plain, protect, read_json, unprotect};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
@@ -774,7 +774,7 @@ fn two() -> impl Strategy<Value = (Side, Side, Signalling, Services)> {
 /// The offer of `offerer`, whose lines ask for `services`.
 fn offer(offerer: &Side, signalling: Signalling, services: Services) -> Offer {
     let policy = offerer.policy();
-    let offer = Offer::new(&policy, signalling).unwrap();
+    let offer = Offer::with(&policy, signalling, fresh).unwrap();
     if services == (false, false, false) {
         return offer;
     }
@@ -840,7 +840,13 @@ fn any_two_endpoints_agree_or_end_as_documented_and_media_flows_only_the_right_w
         prop_assert_eq!(offer.profile(), profile);
 
         // The decision.
-        let answer = Answer::to(&section(profile, &lines), &answerer.policy(), signalling).unwrap();
+        let answer = Answer::to_with(
+            &section(profile, &lines),
+            &answerer.policy(),
+            signalling,
+            fresh,
+        )
+        .unwrap();
         let has_mki = offerer.mki_len.is_some();
         let expected = expected(&answerer, signalling, profile, &offered, has_mki, services);
         let name = format!("{expected:?}");
@@ -957,12 +963,12 @@ fn of_several_answers_to_one_line_the_first_has_the_sender_and_all_have_receiver
         side.accepts_mki = true;
         side.crypto_in_avp = CryptoInAvp::Accept;
         let policy = side.policy();
-        let mut offer = Offer::new(&policy, Signalling::Secure).unwrap();
+        let mut offer = Offer::with(&policy, Signalling::Secure, fresh).unwrap();
         let line = offer.attributes().next().unwrap().secret_line();
         for fork in 0..forks {
             let offered = [line.as_str()];
             let offered = section(offer.profile(), &offered);
-            let answer = Answer::to(&offered, &policy, Signalling::Secure).unwrap();
+            let answer = Answer::to_with(&offered, &policy, Signalling::Secure, fresh).unwrap();
             let Decision::Srtp(answer) = answer.decision else {
                 panic!("{answer:?}")
             };
@@ -993,7 +999,7 @@ fn an_answer_with_one_of_our_keys_is_refused_whichever_line_the_key_is_from() {
     let strategy = (subsequence(suites, 1..=5).prop_shuffle(), any::<(u8, u8)>());
     check(64, &strategy, |(suites, (line, key))| {
         let policy = Policy::compatible().suites(&suites);
-        let mut offer = Offer::new(&policy, Signalling::Secure).unwrap();
+        let mut offer = Offer::with(&policy, Signalling::Secure, fresh).unwrap();
         let (line, key) = (
             usize::from(line) % suites.len(),
             usize::from(key) % suites.len(),
@@ -1009,7 +1015,7 @@ fn an_answer_with_one_of_our_keys_is_refused_whichever_line_the_key_is_from() {
             prop_assert_eq!(rejection.reason, RejectReason::KeyRepeated);
         }
         // Nothing was used up: the proper answer still gets the sender.
-        let fresh = MasterKey::generate(suite).unwrap().secret_base64();
+        let fresh = fresh(suite).unwrap().secret_base64();
         let answer = format!("a=crypto:{tag} {suite} inline:{}", *fresh);
         let Accepted::Srtp(srtp) = offer.accept(&section(Profile::Avp, &[&answer])) else {
             panic!("{suite}")

@@ -46,6 +46,11 @@ pub fn key(suite: CryptoSuite, seed: u8) -> MasterKey {
     .unwrap()
 }
 
+/// A key of random bytes, whether or not the crate has its own source of them.
+pub fn fresh(suite: CryptoSuite) -> Result<MasterKey, getrandom::Error> {
+    MasterKey::generate_with(suite, |bytes| getrandom::fill(bytes))
+}
+
 /// A sender and the receiver of its packets, without options.
 pub fn pair(suite: CryptoSuite) -> (Sender, Receiver) {
     (Sender::new(key(suite, 1)), Receiver::new(key(suite, 1)))
