@@ -119,7 +119,7 @@ fn run(arguments: &Arguments) -> Result<()> {
     let report = encrypt(&job, plan, &mut keys, &mut output)?;
     ensure!(
         report.has_protected(),
-        "there is no RTP or RTCP to encrypt in {}",
+        "no RTP found in {} that can be encrypted",
         job.input.display()
     );
 
@@ -232,7 +232,7 @@ fn one_pass_plan(job: &Job, keys: &KeyBook) -> Result<Plan> {
     if !keys.covers_everything() {
         warn("media from senders that no key is given for will be passed on in the clear");
     }
-    Ok(Plan::by_ports_alone(job.search.ports.clone()))
+    Ok(Plan::by_ports(job.search.ports.clone()))
 }
 
 /// The first pass: finds the media and sees to it that there is a key for each sender.
@@ -272,7 +272,7 @@ fn find_media(job: &Job, keys: &mut KeyBook) -> Result<Plan> {
         ));
     }
     let plan = decide(&survey, &job.search);
-    if plan.chosen.is_empty() {
+    if plan.chosen.is_empty() && job.search.ports.is_empty() {
         say(&left_alone(&plan.left));
         bail!("no RTP found in {shown}; if there is some, say with --rtp on which ports");
     }

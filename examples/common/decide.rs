@@ -35,7 +35,8 @@ pub(crate) fn decide(survey: &Survey, search: &Search) -> Plan {
         search,
         partners: Partners::new(survey, &order),
     };
-    let mut plan = Plan::default();
+    // A survey forgets flows that look like media by chance; on ports that the user named they are none.
+    let mut plan = Plan::by_ports(search.ports.clone());
     for (key, flow) in &order {
         match decision.on_rtp_both_ways(key, flow) {
             Verdict::Take(found) => {

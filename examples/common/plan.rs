@@ -105,13 +105,13 @@ pub(crate) struct Plan {
     endpoint_of: HashMap<FlowKey, usize>,
     chosen_of: HashMap<FlowKey, usize>,
     srtp_of: HashMap<FlowKey, Left>,
-    /// Set if flows are chosen as they turn up, by port, since the capture can be read only once.
+    /// By these, flows are chosen as they turn up.
     ports: Vec<PortRule>,
 }
 
 impl Plan {
-    /// A plan for a capture that can be read only once: flows are chosen by their ports when they turn up.
-    pub(crate) fn by_ports_alone(ports: Vec<PortRule>) -> Self {
+    /// A plan to which flows are added when they turn up on these ports.
+    pub(crate) fn by_ports(ports: Vec<PortRule>) -> Self {
         Self {
             ports,
             ..Self::default()

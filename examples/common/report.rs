@@ -68,17 +68,16 @@ impl From<ProtectError> for Reason {
 impl Reason {
     /// Whether it is media all the same, if it is in a flow of media.
     fn is_media(self) -> bool {
-        match self {
+        !matches!(
+            self,
             Self::Unchosen
-            | Self::AlreadySrtp
-            | Self::Stun
-            | Self::Dtls
-            | Self::Zrtp
-            | Self::KeepAlive
-            | Self::Strange => false,
-            Self::Opaque(_) | Self::TurnChannel => true,
-            _ => true,
-        }
+                | Self::AlreadySrtp
+                | Self::Stun
+                | Self::Dtls
+                | Self::Zrtp
+                | Self::KeepAlive
+                | Self::Strange
+        )
     }
 }
 

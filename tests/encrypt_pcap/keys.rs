@@ -339,3 +339,53 @@ fn says_which_given_key_fits_nothing() {
         run.stderr
     );
 }
+
+#[test]
+fn a_packet_captured_twice_becomes_the_same_protected_packet_twice() {
+    let call = call_v4();
+    let twice: Vec<Vec<u8>> = call[..16]
+        .iter()
+        .flat_map(|it| [it.clone(), it.clone()])
+        .collect();
+    let file = capture(&twice);
+    let place = Place::with(&file);
+    let run = place.encrypt(&[]);
+    let out = packets(&place.read("out"));
+    assert!(out.chunks(2).all(|pair| pair[0].data == pair[1].data));
+    assert!(
+        out.iter()
+            .zip(packets(&file))
+            .all(|(after, before)| after.data != before.data)
+    );
+    assert!(
+        run.stdout
+            .contains("16 of the encrypted packets repeat one"),
+        "{}",
+        run.stdout
+    );
+    assert!(run.stderr.is_empty(), "{}", run.stderr);
+}
+
+#[test]
+fn other_bytes_under_an_index_that_was_used_go_out_in_the_clear_with_a_loud_warning() {
+    let mut call = call_v4();
+    call.push(udp_packet(
+        address("192.0.2.1:4000"),
+        address("198.51.100.2:5000"),
+        &rtp(0x1111_1111, 1003, 5, &[5; 160]),
+    ));
+    let place = Place::with(&capture(&call));
+    let run = place.encrypt(&[]);
+    let (before, after) = (place.read("in"), place.read("out"));
+    let found = super::check::compare(&before, &after, &place.read_text("keys"), 14);
+    assert_eq!(found.len(), call.len() - 1);
+    assert!(
+        run.stdout.contains("1  other bytes under a packet index"),
+        "{}",
+        run.stdout
+    );
+    assert!(
+        run.stderr
+            .contains("1 PACKETS OF THE CHOSEN MEDIA ARE IN THE OUTPUT IN THE CLEAR")
+    );
+}
