@@ -198,7 +198,9 @@ fn packets_cut_by_the_snaplen_and_fragments_are_passed_on_and_counted() {
     frames.extend([fragment, behind]);
     let file = Pcap::new(LITTLE, false, 1, 100)
         .all(&frames)
-        .cut(&whole[..100], whole.len());
+        .cut(&whole[..100], whole.len())
+        // The datagram is whole, only a trailer is missing.
+        .cut(&whole, whole.len() + 4);
     let place = Place::with(&file.bytes);
     let run = place.encrypt(&[]);
     let changed = compare(
@@ -214,13 +216,13 @@ fn packets_cut_by_the_snaplen_and_fragments_are_passed_on_and_counted() {
         run.stdout
     );
     assert!(
-        run.stdout.contains("1  cut by the snaplen"),
+        run.stdout.contains("2  cut by the snaplen"),
         "{}",
         run.stdout
     );
-    // The first fragment and the cut packet show to which stream they belong.
+    // The first fragment and the cut packets show to which stream they belong.
     assert!(
-        run.stderr.contains("2 PACKETS OF THE CHOSEN MEDIA"),
+        run.stderr.contains("3 PACKETS OF THE CHOSEN MEDIA"),
         "{}",
         run.stderr
     );
@@ -243,4 +245,43 @@ fn what_is_not_udp_is_passed_on_and_counted() {
     assert!(run.stdout.contains("1  IP, but not UDP"), "{}", run.stdout);
     assert!(run.stdout.contains("2  not IP"), "{}", run.stdout);
     assert!(run.stderr.is_empty(), "{}", run.stderr);
+}
+
+#[test]
+fn packets_under_way_to_another_address_or_sealed_by_ipsec_are_passed_on_and_counted() {
+    let media = rtp(0x1111_1111, 2000, 0, &[1; 160]);
+    let (from, to) = (address("[2001:db8::1]:4000"), address("[2001:db8::2]:5000"));
+    let mut call = call_v6();
+    // A routing header with one more address to go to.
+    let routing = [&[UDP, 2, 4, 1, 0, 0, 0, 0][..], &[7; 16]].concat();
+    let datagram = udp(from, to, &media);
+    call.push(ip(from.ip(), to.ip(), 43, &routing, &datagram));
+    // An authentication header (RFC 4302), which covers the payload.
+    let sealed = [
+        &[UDP, 4, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1][..],
+        &[9; 12],
+        &datagram,
+    ]
+    .concat();
+    call.push(ip(from.ip(), to.ip(), 51, &[], &sealed));
+    let file = capture(&call);
+    let place = Place::with(&file);
+    let run = place.encrypt(&[]);
+    let changed = compare(&file, &place.read("out"), &place.read_text("keys"), 14);
+    assert_eq!(changed.len(), 18);
+    assert!(
+        run.stdout.contains("1  IPv6 packet with a routing header"),
+        "{}",
+        run.stdout
+    );
+    assert!(
+        run.stdout.contains("1  sealed by IPsec or MACsec"),
+        "{}",
+        run.stdout
+    );
+    assert!(
+        run.stderr.contains("2 PACKETS OF THE CHOSEN MEDIA"),
+        "{}",
+        run.stderr
+    );
 }
