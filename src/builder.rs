@@ -1,6 +1,6 @@
 //! The options of a context, and which of them go together.
 
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 use core::num::NonZeroUsize;
 
 use crate::error::BuildError;
@@ -28,7 +28,7 @@ pub enum SrtcpTag {
 /// What a receiver does with authentic SRTCP whose E bit is not what it expects.
 ///
 /// It expects E = 1, or E = 0 after [`unencrypted_srtcp`](Builder::unencrypted_srtcp). Suites without encryption
-/// accept either. The tag is verified first, always.
+/// accept either. The tag, where there is one, is verified first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EBitPolicy {
@@ -40,11 +40,16 @@ pub enum EBitPolicy {
     AcceptEither,
 }
 
-/// Options of a [`Sender`](crate::Sender) or [`Receiver`](crate::Receiver) before it is built.
+/// Options of a [`Sender`](crate::Sender) or [`Receiver`](crate::Receiver) before it is built. `Direction` is
+/// [`SenderOptions`](crate::SenderOptions) or [`ReceiverOptions`](crate::ReceiverOptions), which is all that those are for.
 #[derive(Debug)]
 pub struct Builder<Direction> {
     pub(crate) key: MasterKey,
-    pub(crate) more_keys: Vec<MasterKey>,
+    #[expect(
+        clippy::vec_box,
+        reason = "a growing list of bare keys would leave copies of them behind"
+    )]
+    pub(crate) more_keys: Vec<Box<MasterKey>>,
     pub(crate) options: Options,
     pub(crate) direction: Direction,
 }
@@ -94,7 +99,7 @@ impl<Direction> Builder<Direction> {
     /// Adds a master key beside the first one. All keys are for one suite and have MKIs of one length.
     #[must_use]
     pub fn add_key(mut self, key: MasterKey) -> Self {
-        self.more_keys.push(key);
+        self.more_keys.push(Box::new(key));
         self
     }
 
@@ -113,7 +118,8 @@ impl<Direction> Builder<Direction> {
     }
 
     /// UNAUTHENTICATED_SRTP (RFC 4568 §6.3.3): SRTP has no tag. **Anybody can then forge packets**, replay
-    /// protection means nothing, and the promise that a forgery changes nothing does not hold. SRTCP keeps its tag.
+    /// protection means little, and the promise that a forgery changes nothing does not hold. SRTCP keeps its
+    /// tag; but forged media counts towards a lifetime that was given to the key, which ends it for SRTCP too.
     #[must_use]
     pub fn unauthenticated_srtp(mut self) -> Self {
         self.options.unauthenticated_srtp = true;
@@ -127,7 +133,8 @@ impl<Direction> Builder<Direction> {
         self
     }
 
-    /// Derives session keys anew every so many packets, in both planes (RFC 3711 §4.3.1). Default: never.
+    /// Derives session keys anew every so many packets, in both planes (RFC 3711 §4.3.1). Default: never. A receiver then derives
+    /// keys for every forged packet of an epoch that it does not hold.
     #[must_use]
     pub fn key_derivation_rate(mut self, rate: KeyDerivationRate) -> Self {
         self.options.rate = Some(rate);
@@ -144,8 +151,9 @@ impl<Direction> Builder<Direction> {
 
     /// The most SSRCs, removed ones included while their keys live. Default: 1024.
     ///
-    /// A receiver makes a stream when the first packet of an SSRC has been authenticated, a sender when it
-    /// protects one. Each takes some 350 bytes and its replay windows, two for a receiver and one for a sender:
+    /// A receiver makes a stream when the first packet of an SSRC has been authenticated (where there is no authentication, anybody
+    /// can make them), a sender when it
+    /// protects one. Each takes some 350 bytes (220 for a sender) and its replay windows, two for a receiver and one for a sender:
     /// by default at most 0.9 MB for all of a receiver's, with windows of 32768 at most 17 MB.
     #[must_use]
     pub fn most_streams(mut self, most: NonZeroUsize) -> Self {
@@ -195,8 +203,9 @@ impl Options {
             aead: suite.is_aead(),
             word,
             mki,
-            tag,
+            tag: NonZeroUsize::new(tag),
         };
+        // Only NULL_AUTH has tags of no bytes: there, and with UNAUTHENTICATED_SRTP, is no proof to be had.
         let rtp_tag = if self.unauthenticated_srtp {
             0
         } else {

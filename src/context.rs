@@ -36,7 +36,7 @@ impl<Srtcp: SrtcpProgress, Errors: ErrorCounts> Context<Srtcp, Errors> {
         builder.options.check(builder.key.suite())?;
         let mut context = Self::new(builder.key, builder.options);
         for key in builder.more_keys {
-            context.ring.add(key)?;
+            context.ring.add(*key)?;
         }
         Ok((context, builder.direction))
     }
@@ -44,8 +44,9 @@ impl<Srtcp: SrtcpProgress, Errors: ErrorCounts> Context<Srtcp, Errors> {
     /// Replaces all keys by `key`; streams go on where they are.
     pub(crate) fn rekey(&mut self, key: MasterKey) -> Result<(), BuildError> {
         self.options.check(key.suite())?;
-        self.formats = self.options.formats(key.suite(), key.mki_len());
-        self.ring.replace(key);
+        let formats = self.options.formats(key.suite(), key.mki_len());
+        self.ring.replace(key)?;
+        self.formats = formats;
         self.forget_removed_streams();
         Ok(())
     }
@@ -53,7 +54,7 @@ impl<Srtcp: SrtcpProgress, Errors: ErrorCounts> Context<Srtcp, Errors> {
     /// Removes the key at `slot`.
     pub(crate) fn remove_key(&mut self, slot: usize) -> Result<(), KeyRingError> {
         if self.ring.len() == 1 {
-            return Err(KeyRingError::InUse);
+            return Err(KeyRingError::OnlyKey);
         }
         self.ring.remove(slot);
         self.forget_removed_streams();
@@ -96,10 +97,18 @@ impl<Srtcp: SrtcpProgress, Errors: ErrorCounts> Context<Srtcp, Errors> {
     }
 
     pub(crate) fn set_roc(&mut self, ssrc: u32, roc: u32) -> Result<(), RocError> {
-        self.stream_for_roc(ssrc)?
-            .rtp
-            .set_roc(roc)
-            .map_err(|roc| RocError::Backwards { ssrc, roc })
+        // Checked first, so that an error takes no removed stream back.
+        if let Some(reached) = self
+            .streams
+            .get(ssrc)
+            .and_then(|stream| stream.rtp.highest())
+            && roc < reached.roc()
+        {
+            let roc = reached.roc();
+            return Err(RocError::Backwards { ssrc, roc });
+        }
+        self.stream_for_roc(ssrc)?.rtp.set_roc(roc);
+        Ok(())
     }
 
     pub(crate) fn restart_rtp(&mut self, ssrc: u32, roc: u32) -> Result<(), RocError> {
@@ -108,16 +117,15 @@ impl<Srtcp: SrtcpProgress, Errors: ErrorCounts> Context<Srtcp, Errors> {
         Ok(())
     }
 
-    /// The stream of `ssrc`, made if need be: the caller vouches for it.
+    /// The stream of `ssrc`, made or taken back if need be: the caller vouches for it.
     fn stream_for_roc(&mut self, ssrc: u32) -> Result<&mut Stream<Srtcp, Errors>, RocError> {
-        let slot = self.streams.find(ssrc);
-        let full = |TableFull { most }| RocError::TooManyStreams { ssrc, most };
-        self.streams.check_room(slot).map_err(full)?;
-        let most = self.options.most_streams;
         let window: ReplayWindowSize = self.options.window;
-        self.streams
-            .get_or_insert(slot, ssrc, || Stream::new(window))
-            .ok_or(RocError::TooManyStreams { ssrc, most })
+        let slot = self.streams.find(ssrc);
+        let stream = self.streams.admit(slot, ssrc, || Stream::new(window));
+        let stream =
+            stream.map_err(|TableFull { most }| RocError::TooManyStreams { ssrc, most })?;
+        stream.removed_under = None;
+        Ok(stream)
     }
 
     pub(crate) fn keys(&self) -> impl Iterator<Item = (Option<&Mki>, KeyUsage)> {

@@ -16,10 +16,10 @@ pub enum HeaderError {
         /// Bytes that the header needs, as far as it could be read.
         needed: usize,
     },
-    /// The packet is longer than one packet's keystream (RFC 3711 §4.1.1).
-    #[error("the packet has {length} bytes, SRTP protects at most {most}")]
+    /// The packet is longer than one packet's keystream (RFC 3711 §4.1.1), or would be with its protection.
+    #[error("the packet has {length} bytes, of which SRTP takes at most {most}")]
     TooLong {
-        /// Bytes that are there.
+        /// Bytes of the packet received, or of the protected one.
         length: usize,
         /// The greatest length, 2^20 bytes.
         most: usize,
@@ -32,14 +32,15 @@ pub enum HeaderError {
     },
 }
 
-/// Why a packet was not protected. The buffer, the index and every count are as they were.
+/// Why a packet was not protected. The buffer, the index and the use of the key are as they were; only the
+/// statistics count it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProtectError {
     /// The packet is not RTP or RTCP.
     #[error(transparent)]
     Malformed(#[from] HeaderError),
-    /// The buffer has no room for the protected packet, or is shorter than the length given.
+    /// The buffer has no room for the protected packet.
     #[error("the protected packet needs a buffer of {needed} bytes")]
     BufferTooSmall {
         /// Bytes of the protected packet.
@@ -163,7 +164,8 @@ pub enum UnprotectError {
         /// The packet's E bit: is it encrypted?
         encrypted: bool,
     },
-    /// Without authentication an index may run ahead by at most 2^14, since nothing vouches for it.
+    /// Without authentication an index may run ahead by at most 2^14, since nothing vouches for it. If the gap is real, [`restart_rtp`](crate::Receiver::restart_rtp) or
+    /// [`restart_rtcp`](crate::Receiver::restart_rtcp) begins anew.
     #[error("SSRC {ssrc:#010x}: unauthenticated packet runs ahead from index {highest} to {index}")]
     JumpTooFar {
         /// The stream, as the packet claims.
@@ -173,7 +175,7 @@ pub enum UnprotectError {
         /// The highest index so far.
         highest: u64,
     },
-    /// The context knows as many SSRCs as it may.
+    /// The context knows as many SSRCs as it may, and this is none of them. The packet is authentic.
     #[error("SSRC {ssrc:#010x} would be one stream too many: this context holds at most {most}")]
     TooManyStreams {
         /// The stream that did not fit.
@@ -187,7 +189,7 @@ pub enum UnprotectError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
-    /// Key and salt have the wrong length.
+    /// Key and salt together have the wrong length.
     #[error("{suite} takes {expected} bytes of master key and salt, not {got}")]
     Length {
         /// The suite.
@@ -196,6 +198,16 @@ pub enum KeyError {
         expected: usize,
         /// Bytes that were given.
         got: usize,
+    },
+    /// Key or salt has the wrong length.
+    #[error("{suite} takes {} + {} bytes of master key and salt, not {key} + {salt}", suite.key_len(), suite.salt_len())]
+    Lengths {
+        /// The suite.
+        suite: CryptoSuite,
+        /// Bytes of master key that were given.
+        key: usize,
+        /// Bytes of master salt that were given.
+        salt: usize,
     },
     /// The text is not base64 (RFC 4648 §4).
     #[error("the master key is not base64")]
@@ -224,23 +236,33 @@ pub enum KeyRingError {
         /// The suite of the key.
         got: CryptoSuite,
     },
-    /// Several keys need MKIs, all of one length (RFC 4568 §6.1).
-    #[error("several master keys need MKIs of one length: {expected} bytes here, not {got}")]
+    /// Several keys need an MKI each (RFC 4568 §6.1): the new key has none, or the one that is here.
+    #[error("several master keys need an MKI each")]
+    MkiMissing,
+    /// The MKIs of several keys have one length (RFC 4568 §6.1).
+    #[error("the MKIs of this context have {expected} bytes, not {got}")]
     MkiLength {
-        /// Bytes of the MKIs of this context, 0 for none.
+        /// Bytes of the MKIs of this context.
         expected: usize,
-        /// Bytes of the MKI of the key, 0 for none.
+        /// Bytes of the MKI of the key.
         got: usize,
     },
+    /// The same key is or was in this context. A key that was used is never used again (RFC 3711 §9.2): its
+    /// keystream would repeat, and old packets could be replayed. If it is the one in use, there is nothing to do.
+    #[error("the same master key is or was in this context: it is never used again")]
+    KeyReused,
     /// Another key of the context has this MKI.
     #[error("another master key has this MKI")]
     DuplicateMki,
     /// No key of the context has this MKI.
     #[error("no master key has this MKI")]
     UnknownMki,
-    /// The key is in use: select another one before removing it.
-    #[error("the master key that is in use cannot be removed")]
-    InUse,
+    /// A sender's selected key: select another one before removing it.
+    #[error("the master key that is selected cannot be removed")]
+    Selected,
+    /// The only key: replace it with `rekey`.
+    #[error("the only master key cannot be removed")]
+    OnlyKey,
     /// The context holds as many keys as it may.
     #[error("a context holds at most {most} master keys")]
     TooManyKeys {
@@ -301,9 +323,9 @@ pub enum RocError {
     },
 }
 
-/// A lifetime of no packets, or above 2^48.
+/// A lifetime that leaves no packet, or above 2^48.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a key lifetime is 1 to 2^48 packets")]
+#[error("a key lifetime is 2 to 2^48 packets")]
 pub struct LifetimeError;
 
 /// An MKI that is empty, longer than 128 bytes, or too short for its value.

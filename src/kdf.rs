@@ -79,6 +79,16 @@ impl Kdf {
                 Plane::Rtp => 0,
                 Plane::Rtcp => 3,
             };
+        self.derive_label(label, r, out);
+    }
+
+    /// Derives bytes that are no session key, by which a master key is recognised: under a label that RFC 3711 §4.3, RFC 6904 and
+    /// RFC 8723 leave free.
+    pub(crate) fn derive_check(&self, out: &mut [u8]) {
+        self.derive_label(0xff, 0, out);
+    }
+
+    fn derive_label(&self, label: u8, r: u64, out: &mut [u8]) {
         let [_, _, r @ ..] = r.to_be_bytes();
         let mut first = Zeroizing::new([0; BLOCK]);
         let key_id = [0; 7].into_iter().chain([label]).chain(r);

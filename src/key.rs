@@ -21,7 +21,8 @@ const MAX_BASE64: usize = MAX_KEY_AND_SALT.div_ceil(3) * 4;
 ///
 /// One key serves one direction: a [`Sender`](crate::Sender) or [`Receiver`](crate::Receiver) consumes it.
 /// The same key in both directions is the same keystream twice, which gives both packets away.
-/// There is no `Clone`; a copy for another process takes [`secret_copy`](Self::secret_copy). The bytes are wiped on drop.
+/// There is no `Clone`; a copy for another process takes [`secret_copy`](Self::secret_copy). The bytes are wiped on drop,
+/// here and in the contexts that take a key; what the compiler leaves behind on the stack when it moves a value, nobody can wipe.
 #[derive(ZeroizeOnDrop)]
 pub struct MasterKey {
     key_and_salt: [u8; MAX_KEY_AND_SALT],
@@ -58,7 +59,7 @@ impl MasterKey {
     /// Takes master key ([`key_len`](CryptoSuite::key_len) bytes) and master salt ([`salt_len`](CryptoSuite::salt_len) bytes) apart.
     ///
     /// # Errors
-    /// [`KeyError::Length`] if either has another length; it counts both together.
+    /// [`KeyError::Lengths`] if either has another length.
     pub fn from_key_and_salt(
         suite: CryptoSuite,
         master_key: &[u8],
@@ -76,10 +77,10 @@ impl MasterKey {
             salt.copy_from_slice(master_salt);
             return Self::new(suite, both.get(..key_len + salt_len).unwrap_or_default());
         }
-        Err(KeyError::Length {
+        Err(KeyError::Lengths {
             suite,
-            expected: suite.key_and_salt_len(),
-            got: master_key.len() + master_salt.len(),
+            key: master_key.len(),
+            salt: master_salt.len(),
         })
     }
 
@@ -218,7 +219,8 @@ impl MasterKey {
 
     /// **Secret:** a copy with the same MKI and lifetime, to hand to another process or to keep for a restart.
     ///
-    /// Two senders with one key reuse its keystream, unless their SSRCs never meet.
+    /// Two senders with one key reuse its keystream, unless their SSRCs never meet. A context refuses a key that it has
+    /// had before, but does not know those of others.
     #[must_use]
     pub fn secret_copy(&self) -> Self {
         Self {
@@ -364,20 +366,20 @@ impl Mki {
     }
 }
 
-/// How many packets a master key may protect: 1 to 2^48 (RFC 4568 §6.1).
+/// The lifetime of a master key: 2 to 2^48 packets (RFC 4568 §6.1).
 ///
 /// The number of SRTP packets and the number of SRTCP packets **each stay below** it: a lifetime of 2^20 is 2^20 − 1
-/// packets of each kind. Above 2^31 it leaves SRTCP at that plane's own bound, 2^31 packets.
+/// packets of each kind, and one of 1 would be none. Above 2^31 it leaves SRTCP at that plane's own bound, 2^31 packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Lifetime(u64);
 
 impl Lifetime {
-    /// A lifetime in packets, 1 to 2^48.
+    /// A lifetime in packets, 2 to 2^48.
     ///
     /// # Errors
-    /// [`LifetimeError`] for 0 and for more than 2^48.
+    /// [`LifetimeError`] for 0, for 1 and for more than 2^48.
     pub fn new(packets: u64) -> Result<Self, LifetimeError> {
-        if (1..=1 << 48).contains(&packets) {
+        if (2..=1 << 48).contains(&packets) {
             Ok(Self(packets))
         } else {
             Err(LifetimeError)
@@ -417,9 +419,10 @@ mod tests {
                     );
                 }
             }
-            assert!(
-                MasterKey::from_key_and_salt(suite, &[0; 15], &[0; 15]).is_err(),
-                "15 + 15 bytes are not 16 + 14"
+            let (key, salt) = (15, 15);
+            assert_eq!(
+                MasterKey::from_key_and_salt(suite, &[0; 15], &[0; 15]).unwrap_err(),
+                KeyError::Lengths { suite, key, salt }
             );
             let (key, salt) = ([1; 32], [2; 14]);
             let made = MasterKey::from_key_and_salt(
@@ -533,9 +536,10 @@ mod tests {
     }
 
     #[test]
-    fn a_lifetime_is_1_to_2_to_the_48() {
+    fn a_lifetime_is_2_to_2_to_the_48() {
         assert_eq!(Lifetime::new(0), Err(LifetimeError));
-        assert!(Lifetime::new(1).is_ok());
+        assert_eq!(Lifetime::new(1), Err(LifetimeError));
+        assert!(Lifetime::new(2).is_ok());
         assert!(Lifetime::new(1 << 48).is_ok());
         assert_eq!(Lifetime::new((1 << 48) + 1), Err(LifetimeError));
     }

@@ -9,6 +9,7 @@
 //!
 //! Only this module and `header` turn lengths into offsets. It knows nothing of keys.
 
+use core::num::NonZeroUsize;
 use core::ops::Range;
 
 /// Bytes of the word that carries the E bit and the SRTCP index (RFC 3711 §3.4).
@@ -22,21 +23,26 @@ pub(crate) struct Trailer {
     pub(crate) word: usize,
     /// Bytes of the MKI, 0 without one.
     pub(crate) mki: usize,
-    /// Bytes of the authentication tag.
-    pub(crate) tag: usize,
+    /// Bytes of the authentication tag. `None` where the policy gives authentication up, and nowhere else: an empty
+    /// tag proves nothing.
+    pub(crate) tag: Option<NonZeroUsize>,
 }
 
 impl Trailer {
     /// Bytes that protection adds to a packet.
     pub(crate) fn len(self) -> usize {
-        self.word + self.mki + self.tag
+        self.word + self.mki + self.tag_len()
+    }
+
+    fn tag_len(self) -> usize {
+        self.tag.map_or(0, NonZeroUsize::get)
     }
 
     /// The layout of a packet whose plain form is `plain` bytes long, `header` of them never encrypted.
     #[inline]
     pub(crate) fn behind(self, header: usize, plain: usize) -> Layout {
         let (tag, word, mki) = if self.aead {
-            let word = plain + self.tag;
+            let word = plain + self.tag_len();
             (plain, word, word + self.word)
         } else {
             let mki = plain + self.word;
@@ -47,7 +53,7 @@ impl Trailer {
             plain,
             word: word..word + self.word,
             mki: mki..mki + self.mki,
-            tag: tag..tag + self.tag,
+            tag: self.tag.map(|len| tag..tag + len.get()),
             total: plain + self.len(),
         }
     }
@@ -67,7 +73,7 @@ pub(crate) struct Layout {
     plain: usize,
     word: Range<usize>,
     mki: Range<usize>,
-    tag: Range<usize>,
+    tag: Option<Range<usize>>,
     total: usize,
 }
 
@@ -109,6 +115,7 @@ pub(crate) struct Laid<B> {
 
 impl<B: AsRef<[u8]>> Laid<B> {
     fn part(&self, range: Range<usize>) -> &[u8] {
+        debug_assert!(range.end <= self.bytes.as_ref().len());
         self.bytes.as_ref().get(range).unwrap_or_default()
     }
 
@@ -142,8 +149,9 @@ impl<B: AsRef<[u8]>> Laid<B> {
         self.part(self.layout.mki.clone())
     }
 
-    pub(crate) fn tag(&self) -> &[u8] {
-        self.part(self.layout.tag.clone())
+    /// The tag; `None` if the policy gave authentication up.
+    pub(crate) fn tag(&self) -> Option<&[u8]> {
+        self.layout.tag.clone().map(|range| self.part(range))
     }
 
     /// Bytes of the plain packet.
@@ -159,6 +167,7 @@ impl<B: AsRef<[u8]>> Laid<B> {
 
 impl<B: AsMut<[u8]>> Laid<B> {
     fn part_mut(&mut self, range: Range<usize>) -> &mut [u8] {
+        debug_assert!(range.end <= self.bytes.as_mut().len());
         self.bytes.as_mut().get_mut(range).unwrap_or_default()
     }
 
@@ -187,7 +196,9 @@ impl<B: AsMut<[u8]>> Laid<B> {
 
     /// Writes the leading bytes of `tag`, as many as the suite sends.
     pub(crate) fn write_tag(&mut self, tag: &[u8]) {
-        copy(self.part_mut(self.layout.tag.clone()), tag);
+        if let Some(range) = self.layout.tag.clone() {
+            copy(self.part_mut(range), tag);
+        }
     }
 }
 
@@ -221,13 +232,13 @@ mod tests {
         aead: false,
         word: 4,
         mki: 2,
-        tag: 10,
+        tag: NonZeroUsize::new(10),
     };
     const AEAD: Trailer = Trailer {
         aead: true,
         word: 4,
         mki: 2,
-        tag: 16,
+        tag: NonZeroUsize::new(16),
     };
 
     #[test]
@@ -236,6 +247,7 @@ mod tests {
             for word in [0, 4] {
                 for mki in [0, 1, 128] {
                     for tag in [0, 4, 10, 16] {
+                        let tag = NonZeroUsize::new(tag);
                         let trailer = Trailer {
                             aead,
                             word,
@@ -243,11 +255,15 @@ mod tests {
                             tag,
                         };
                         let layout = trailer.behind(12, 40);
-                        let mut owned: Vec<usize> =
-                            [layout.word.clone(), layout.mki.clone(), layout.tag.clone()]
-                                .into_iter()
-                                .flatten()
-                                .collect();
+                        let mut owned: Vec<usize> = [
+                            Some(layout.word.clone()),
+                            Some(layout.mki.clone()),
+                            layout.tag.clone(),
+                        ]
+                        .into_iter()
+                        .flatten()
+                        .flatten()
+                        .collect();
                         owned.sort_unstable();
                         assert_eq!(owned, (40..layout.total).collect::<Vec<_>>());
                         assert_eq!(trailer.within(12, layout.total), Some(layout));
@@ -262,12 +278,12 @@ mod tests {
         let layout = HMAC.behind(8, 40);
         assert_eq!(
             (layout.word, layout.mki, layout.tag),
-            (40..44, 44..46, 46..56)
+            (40..44, 44..46, Some(46..56))
         );
         let layout = AEAD.behind(8, 40);
         assert_eq!(
             (layout.tag, layout.word, layout.mki),
-            (40..56, 56..60, 60..62)
+            (Some(40..56), 56..60, 60..62)
         );
     }
 

@@ -4,6 +4,7 @@ mod upkeep;
 
 use alloc::vec::Vec;
 use core::fmt;
+use core::num::NonZeroUsize;
 
 use crate::builder::{Builder, EBitPolicy, Options, SrtcpTag};
 use crate::context::Context;
@@ -23,11 +24,11 @@ use crate::transform::{Authentic, Position};
 /// SSRCs are bound late: a stream begins with the first packet of an SSRC that authenticates; forged packets make none.
 /// When a method returns an error, the packet and all state are as they were, so that the caller may try
 /// another rollover counter or another receiver; only the statistics count it. The packet path does not allocate,
-/// but for the first authentic packet of an SSRC, and does at most four verifications a packet.
+/// but for the first authentic packet of an SSRC or the first one after it was removed, and does at most four verifications a packet.
 ///
 /// The exception is asked for by name: under `AES_CM_128_NULL_AUTH` and
 /// [`unauthenticated_srtp`](Builder::unauthenticated_srtp) nothing can be verified, so a forged packet does make streams
-/// and move them, by at most 2^14 a packet.
+/// and move them: to any index with the first packet of a stream in each plane, and by at most 2^14 with each one after it.
 ///
 /// A `Receiver` is `Send` and `Sync`; unprotecting takes `&mut`.
 pub struct Receiver {
@@ -68,10 +69,11 @@ impl ReceiverBuilder {
     }
 
     /// Tries, for the first packet of a stream and after its rollover counter was set, up to four counters: the one that is set
-    /// (or 0), one more, one less, and 0.
+    /// (or [`initial_roc`](Builder::initial_roc)), one more, one less, and 0.
     ///
     /// For peers that keep their counter where ours begins anew, and for streams whose packets around a roll-over
-    /// were lost. Each guess is a verification, so a forged packet of a new SSRC costs four, and gets as many chances.
+    /// were lost. Each guess is a verification, and with a key derivation rate a derivation: a forged packet of a new SSRC
+    /// costs up to four of each, and gets as many chances.
     #[must_use]
     pub fn search_roc(mut self) -> Self {
         self.direction.search_roc = true;
@@ -110,7 +112,7 @@ impl ReceiverOptions {
             _ => SrtcpTag::Bytes4,
         };
         self.accept_either_srtcp_tag.then(|| Trailer {
-            tag: other.len(context.ring.suite()),
+            tag: NonZeroUsize::new(other.len(context.ring.suite())),
             ..context.formats.rtcp
         })
     }
@@ -322,7 +324,10 @@ impl Receiver {
         room: usize,
     ) -> Result<Opened, UnprotectError> {
         let laid = lay(trailer, RTCP_FIXED, packet, room)?;
-        let (encrypted, index) = split_esrtcp(laid.word()).unwrap_or_default();
+        let (encrypted, index) = split_esrtcp(laid.word()).ok_or(UnprotectError::TooShort {
+            length: packet.len(),
+            needed: RTCP_FIXED + trailer.len(),
+        })?;
         let index = u64::from(index);
         let slot = self.context.streams.find(ssrc);
         if let Some(stream) = self.context.streams.at(slot) {
@@ -418,12 +423,9 @@ impl Receiver {
             };
             stream.check_unproven(at).map_err(too_far)?;
         }
+        let stream = streams.admit(slot, ssrc, || Stream::new(options.window));
         let full = |TableFull { most }| UnprotectError::TooManyStreams { ssrc, most };
-        streams.check_room(slot).map_err(full)?;
-        let most = options.most_streams;
-        let stream = streams
-            .get_or_insert(slot, ssrc, || Stream::new(options.window))
-            .ok_or(UnprotectError::TooManyStreams { ssrc, most })?;
+        let stream = stream.map_err(full)?;
 
         stream.accept(authentic);
         stream.statistics.count_packet(at.plane, plain);
@@ -436,12 +438,16 @@ impl Receiver {
     /// Deciphers a packet that was accepted, and returns its plain form.
     fn decipher<'p>(&mut self, opened: &Opened, packet: &'p mut [u8]) -> &'p mut [u8] {
         let plain = packet.get_mut(..opened.plain).unwrap_or_default();
-        if opened.enciphered
-            && let Some(key) = self.context.ring.get_mut(opened.key)
-            && let Some((header, payload)) = plain.split_at_mut_checked(opened.header)
-        {
-            key.transform(opened.at)
-                .decipher(header, payload, opened.at);
+        if opened.enciphered {
+            let key = self.context.ring.get_mut(opened.key);
+            let (Some(key), Some((header, payload))) =
+                (key, plain.split_at_mut_checked(opened.header))
+            else {
+                // Never met: the packet was laid out and verified with both. If it were, ciphertext would not pass for plaintext.
+                return Default::default();
+            };
+            let transform = key.transform(opened.at);
+            transform.decipher(header, payload, opened.at);
         }
         plain
     }

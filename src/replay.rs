@@ -140,7 +140,8 @@ impl ReplayWindow {
 
     /// Storage again after [`release_storage`](Self::release_storage), with everything up to the highest index seen.
     fn rebuild_storage(&mut self) {
-        self.blocks = vec![u64::MAX; self.size.blocks()].into_boxed_slice();
+        let seen = if self.highest.is_some() { u64::MAX } else { 0 };
+        self.blocks = vec![seen; self.size.blocks()].into_boxed_slice();
         if let Some(highest) = self.highest {
             let slot = self.slot(highest);
             if let Some(block) = self.blocks.get_mut(slot) {
@@ -242,6 +243,17 @@ mod tests {
             }
             assert_eq!(window.check(highest + 1), Ok(()));
             assert_eq!(window.check(highest + 3), Err(Refused::Replayed));
+        }
+    }
+
+    #[test]
+    fn a_window_that_saw_nothing_before_its_storage_went_refuses_nothing_afterwards() {
+        let mut window = ReplayWindow::new(ReplayWindowSize::default());
+        window.release_storage();
+        window.mark(1000);
+        assert_eq!(window.check(1000), Err(Refused::Replayed));
+        for unseen in [999, 990, 1001] {
+            assert_eq!(window.check(unseen), Ok(()), "{unseen}");
         }
     }
 

@@ -4,10 +4,13 @@
 
 use alloc::{boxed::Box, vec::Vec};
 
+use zeroize::Zeroizing;
+
 use crate::error::KeyRingError;
 use crate::header::Plane;
 use crate::kdf::{Kdf, KeyDerivationRate};
 use crate::key::{MasterKey, Mki};
+use crate::primitives::are_equal;
 use crate::suite::CryptoSuite;
 use crate::transform::{Position, Transform};
 
@@ -83,6 +86,7 @@ impl KeyUsage {
 
 /// One master key, ready for packets.
 pub(crate) struct RingKey {
+    check: KeyCheck,
     mki: Option<Mki>,
     /// Keys are numbered in the order they came.
     serial: u64,
@@ -94,6 +98,7 @@ pub(crate) struct RingKey {
 impl RingKey {
     fn new(mut key: MasterKey, rate: Option<KeyDerivationRate>, serial: u64) -> Self {
         Self {
+            check: KeyCheck::of(&key),
             rtp: SessionKeys::new(&key, Plane::Rtp, rate),
             rtcp: SessionKeys::new(&key, Plane::Rtcp, rate),
             usage: KeyUsage::of(&key),
@@ -128,8 +133,8 @@ impl RingKey {
     pub(crate) fn count(&mut self, at: Position) {
         self.usage.count(at.plane);
         match at.plane {
-            Plane::Rtp => self.rtp.keep(at.index),
-            Plane::Rtcp => self.rtcp.keep(at.index),
+            Plane::Rtp => self.rtp.adopt(at.index),
+            Plane::Rtcp => self.rtcp.adopt(at.index),
         }
     }
 }
@@ -167,9 +172,9 @@ impl SessionKeys {
     }
 
     #[inline]
-    fn keep(&mut self, index: u64) {
+    fn adopt(&mut self, index: u64) {
         if let Self::PerEpoch(keys) = self {
-            keys.keep(index);
+            keys.adopt(index);
         }
     }
 }
@@ -177,16 +182,17 @@ impl SessionKeys {
 /// Session keys under a key derivation rate. They depend on the epoch alone, not on the SSRC (RFC 3711
 /// §4.3.1), so a few are kept for all streams.
 ///
-/// The epoch of a packet that nobody has vouched for is derived aside, into `guess`, and changes places with the
+/// The epoch of a packet that nobody has vouched for is derived aside, into `guess`, and takes the place of the
 /// oldest of those kept once a packet under it was authentic: a forged packet costs a derivation and displaces nothing.
 struct EpochKeys {
     suite: CryptoSuite,
     kdf: Kdf,
     plane: Plane,
     rate: KeyDerivationRate,
+    /// With room from the beginning, so that it never grows on the packet path.
     kept: Vec<(u64, Transform)>,
     oldest: usize,
-    guess: (u64, Transform),
+    guess: Option<(u64, Transform)>,
 }
 
 impl EpochKeys {
@@ -194,11 +200,10 @@ impl EpochKeys {
     const KEPT: usize = 8;
 
     fn new(suite: CryptoSuite, kdf: Kdf, plane: Plane, rate: KeyDerivationRate) -> Self {
-        let first = || (0, Transform::derive(suite, &kdf, plane, 0));
         Self {
-            kept: core::iter::repeat_with(first).take(Self::KEPT).collect(),
+            kept: Vec::with_capacity(Self::KEPT),
             oldest: 0,
-            guess: first(),
+            guess: None,
             suite,
             plane,
             rate,
@@ -211,20 +216,37 @@ impl EpochKeys {
         if let Some((_, transform)) = self.kept.iter().find(|(kept, _)| *kept == r) {
             return transform;
         }
-        if self.guess.0 != r {
-            self.guess = (r, Transform::derive(self.suite, &self.kdf, self.plane, r));
-        }
-        &self.guess.1
+        self.guess.take_if(|(guessed, _)| *guessed != r);
+        let derive = || (r, Transform::derive(self.suite, &self.kdf, self.plane, r));
+        &self.guess.get_or_insert_with(derive).1
     }
 
-    fn keep(&mut self, index: u64) {
+    /// Keeps the keys of the epoch of `index`, if they are the ones that were guessed.
+    fn adopt(&mut self, index: u64) {
         let r = self.rate.epoch(index);
-        if self.guess.0 == r && self.kept.iter().all(|(kept, _)| *kept != r) {
-            if let Some(oldest) = self.kept.get_mut(self.oldest) {
-                core::mem::swap(oldest, &mut self.guess);
-            }
-            self.oldest = (self.oldest + 1) % Self::KEPT;
+        let Some(guess) = self.guess.take_if(|(guessed, _)| *guessed == r) else {
+            return;
+        };
+        match self.kept.get_mut(self.oldest) {
+            Some(oldest) => *oldest = guess,
+            None => self.kept.push(guess),
         }
+        self.oldest = (self.oldest + 1) % Self::KEPT;
+    }
+}
+
+/// By what a master key is recognised when it comes again: bytes of its key derivation function that are no session key.
+struct KeyCheck(Zeroizing<[u8; 16]>);
+
+impl KeyCheck {
+    fn of(key: &MasterKey) -> Self {
+        let mut bytes = Zeroizing::new([0; 16]);
+        Kdf::new(key).derive_check(&mut *bytes);
+        Self(bytes)
+    }
+
+    fn matches(&self, other: &Self) -> bool {
+        are_equal(&*self.0, &*other.0)
     }
 }
 
@@ -232,7 +254,13 @@ impl EpochKeys {
 pub(crate) struct KeyRing {
     suite: CryptoSuite,
     rate: Option<KeyDerivationRate>,
-    keys: Vec<RingKey>,
+    #[expect(
+        clippy::vec_box,
+        reason = "a growing or shrinking list of bare keys would leave copies of them behind"
+    )]
+    keys: Vec<Box<RingKey>>,
+    /// The keys that were here before. RFC 3711 §9.2: a key that was used is never used again, or its keystream would be.
+    former: Vec<KeyCheck>,
     next_serial: u64,
 }
 
@@ -243,17 +271,31 @@ impl KeyRing {
         Self {
             suite,
             rate,
-            keys: Vec::from([RingKey::new(key, rate, 0)]),
+            keys: Vec::from([Box::new(RingKey::new(key, rate, 0))]),
+            former: Vec::new(),
             next_serial: 1,
         }
     }
 
     /// Replaces all keys by one, which may be for another suite.
-    pub(crate) fn replace(&mut self, key: MasterKey) {
+    pub(crate) fn replace(&mut self, key: MasterKey) -> Result<(), KeyRingError> {
+        self.check_new(&key)?;
         self.suite = key.suite();
-        let key = RingKey::new(key, self.rate, self.next_serial);
-        self.keys = Vec::from([key]);
+        let key = Box::new(RingKey::new(key, self.rate, self.next_serial));
+        let former = core::mem::replace(&mut self.keys, Vec::from([key]));
+        self.former.extend(former.into_iter().map(|key| key.check));
         self.next_serial += 1;
+        Ok(())
+    }
+
+    /// Is `key` none that is or was here?
+    fn check_new(&self, key: &MasterKey) -> Result<(), KeyRingError> {
+        let check = KeyCheck::of(key);
+        let here = self.keys.iter().map(|key| &key.check);
+        match here.chain(&self.former).any(|other| check.matches(other)) {
+            true => Err(KeyRingError::KeyReused),
+            false => Ok(()),
+        }
     }
 
     /// Adds a key for the same suite, with an MKI of its own.
@@ -262,9 +304,11 @@ impl KeyRing {
             let (expected, got) = (self.suite, key.suite());
             return Err(KeyRingError::Suite { expected, got });
         }
-        let got = key.mki_len();
-        let expected = self.mki_len();
-        if got != expected || got == 0 {
+        let (expected, got) = (self.mki_len(), key.mki_len());
+        if got == 0 || expected == 0 {
+            return Err(KeyRingError::MkiMissing);
+        }
+        if got != expected {
             return Err(KeyRingError::MkiLength { expected, got });
         }
         if key
@@ -276,8 +320,9 @@ impl KeyRing {
         if self.keys.len() >= MAX_KEYS {
             return Err(KeyRingError::TooManyKeys { most: MAX_KEYS });
         }
-        self.keys
-            .push(RingKey::new(key, self.rate, self.next_serial));
+        self.check_new(&key)?;
+        let key = Box::new(RingKey::new(key, self.rate, self.next_serial));
+        self.keys.push(key);
         self.next_serial += 1;
         Ok(())
     }
@@ -285,7 +330,8 @@ impl KeyRing {
     /// Removes the key at `slot`; the slots behind it move up by one. The caller sees to it that one remains.
     pub(crate) fn remove(&mut self, slot: usize) {
         if slot < self.keys.len() {
-            self.keys.remove(slot);
+            let key = self.keys.remove(slot);
+            self.former.push(key.check);
         }
     }
 
@@ -298,16 +344,16 @@ impl KeyRing {
 
     #[inline]
     pub(crate) fn get(&self, slot: usize) -> Option<&RingKey> {
-        self.keys.get(slot)
+        self.keys.get(slot).map(Box::as_ref)
     }
 
     #[inline]
     pub(crate) fn get_mut(&mut self, slot: usize) -> Option<&mut RingKey> {
-        self.keys.get_mut(slot)
+        self.keys.get_mut(slot).map(Box::as_mut)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &RingKey> {
-        self.keys.iter()
+        self.keys.iter().map(Box::as_ref)
     }
 
     pub(crate) fn suite(&self) -> CryptoSuite {

@@ -7,8 +7,8 @@ use core::fmt;
 
 use crate::builder::{Builder, Options};
 use crate::context::Context;
-use crate::error::{BuildError, ProtectError};
-use crate::header::{Plane, RTCP_FIXED, RtpHeader, rtcp_ssrc};
+use crate::error::{BuildError, HeaderError, ProtectError};
+use crate::header::{MAX_PACKET, Plane, RTCP_FIXED, RtpHeader, rtcp_ssrc};
 use crate::index::{OutOfRange, PacketIndex};
 use crate::key::MasterKey;
 use crate::layout::{Laid, Layout, esrtcp_word};
@@ -21,8 +21,11 @@ use crate::transform::Position;
 /// Protects RTP and RTCP: one direction of one RTP session.
 ///
 /// SSRCs are bound late: a stream begins with its first packet, at rollover counter 0 unless told otherwise. Every
-/// method that protects makes all checks first; when it returns an error, the buffer, the index and every count are
-/// as they were. The packet path does not allocate, but for the first packet of an SSRC.
+/// method that protects makes all checks first; when it returns an error, the buffer, the index and the use of the key are
+/// as they were, and only the statistics count it. The packet path does not allocate, but for the first packet of an SSRC, or
+/// the first one after it was removed.
+///
+/// The caller tells RTP from RTCP (RFC 5761 §4): the methods for one take the other for a strange packet of an SSRC of its own.
 ///
 /// A `Sender` is `Send` and `Sync`; protecting takes `&mut`. RTP and RTCP of one session share a sender. To spread work
 /// over threads, give each its own sessions or directions, or, under a key each, its own SSRCs.
@@ -173,6 +176,8 @@ impl Sender {
     }
 }
 
+type SendStream = Stream<SrtcpCounter, ProtectErrorCounts>;
+
 /// Where the plain packet is.
 #[derive(Clone, Copy)]
 enum Source<'a> {
@@ -196,7 +201,7 @@ impl Sender {
         match sealed {
             Ok(total) => Ok(out.get_mut(..total).unwrap_or_default()),
             Err(error) => {
-                let packet = plain_packet(source, out).unwrap_or_default();
+                let packet = plain_packet(source, out, 0).unwrap_or_default();
                 self.context.count_error(plane, packet, &error);
                 Err(error)
             }
@@ -221,7 +226,7 @@ impl Sender {
 
     /// RFC 3711 §3.3, the sender's steps; returns the length of the SRTP packet.
     fn seal_rtp(&mut self, source: Source<'_>, out: &mut [u8]) -> Result<usize, ProtectError> {
-        let plain = plain_packet(source, out)?;
+        let plain = plain_packet(source, out, self.rtp_overhead())?;
         let header = RtpHeader::parse(plain)?;
         let layout = self.context.formats.rtp.behind(header.len, plain.len());
         let mut packet = room_for(layout, out)?;
@@ -236,7 +241,7 @@ impl Sender {
         let (key, stream) = self.key_and_stream(slot, header.ssrc)?;
 
         // Nothing below can fail.
-        stream.rtp.send(index);
+        stream.rtp.mark_sent(index);
         stream
             .statistics
             .count_packet(Plane::Rtp, packet.plain_len());
@@ -245,7 +250,7 @@ impl Sender {
 
     /// RFC 3711 §3.4; returns the length of the SRTCP packet.
     fn seal_rtcp(&mut self, source: Source<'_>, out: &mut [u8]) -> Result<usize, ProtectError> {
-        let plain = plain_packet(source, out)?;
+        let plain = plain_packet(source, out, self.rtcp_overhead())?;
         let ssrc = rtcp_ssrc(plain)?;
         let layout = self.context.formats.rtcp.behind(RTCP_FIXED, plain.len());
         let mut packet = room_for(layout, out)?;
@@ -269,7 +274,7 @@ impl Sender {
         let (key, stream) = self.key_and_stream(slot, ssrc)?;
 
         // Nothing below can fail.
-        stream.srtcp.send(index);
+        stream.srtcp.mark_sent(index);
         stream.statistics.count_packet(plane, packet.plain_len());
         let word = esrtcp_word(enciphers, at.index);
         Ok(seal(key, &mut packet, source, at, enciphers, Some(word)))
@@ -308,7 +313,7 @@ impl Sender {
         &mut self,
         slot: Slot,
         ssrc: u32,
-    ) -> Result<(&mut RingKey, &mut Stream<SrtcpCounter, ProtectErrorCounts>), ProtectError> {
+    ) -> Result<(&mut RingKey, &mut SendStream), ProtectError> {
         let Context {
             ring,
             streams,
@@ -321,30 +326,36 @@ impl Sender {
         if key.usage().is_expired() {
             return Err(ProtectError::KeyExpired);
         }
+        let stream = streams.admit(slot, ssrc, || Stream::new(options.window));
         let full = |TableFull { most }| ProtectError::TooManyStreams { ssrc, most };
-        streams.check_room(slot).map_err(full)?;
-        let most = options.most_streams;
-        let stream = streams
-            .get_or_insert(slot, ssrc, || Stream::new(options.window))
-            .ok_or(ProtectError::TooManyStreams { ssrc, most })?;
+        let stream = stream.map_err(full)?;
         stream.removed_under = None;
         Ok((key, stream))
     }
 }
 
-/// The bytes of the plain packet.
-fn plain_packet<'a>(source: Source<'a>, out: &'a [u8]) -> Result<&'a [u8], ProtectError> {
+/// The bytes of the plain packet, which becomes `overhead` bytes longer.
+fn plain_packet<'a>(
+    source: Source<'a>,
+    out: &'a [u8],
+    overhead: usize,
+) -> Result<&'a [u8], ProtectError> {
     match source {
         Source::From(packet) => Ok(packet),
-        Source::InPlace(len) => out
-            .get(..len)
-            .ok_or(ProtectError::BufferTooSmall { needed: len }),
+        Source::InPlace(len) => out.get(..len).ok_or(ProtectError::BufferTooSmall {
+            needed: len.saturating_add(overhead),
+        }),
     }
 }
 
 /// Lays the protected packet out in `out`.
 fn room_for(layout: Layout, out: &mut [u8]) -> Result<Laid<&mut [u8]>, ProtectError> {
     let needed = layout.total();
+    if needed > MAX_PACKET {
+        // No receiver takes it.
+        let (length, most) = (needed, MAX_PACKET);
+        return Err(HeaderError::TooLong { length, most }.into());
+    }
     layout
         .over_mut(out)
         .ok_or(ProtectError::BufferTooSmall { needed })

@@ -105,8 +105,12 @@ impl<Errors> Stream<ReplayWindow, Errors> {
         let Position { plane, index, .. } = packet.position();
         match plane {
             Plane::Rtp => {
+                let before = self.rtp.window.highest();
                 self.rtp.window.mark(index);
-                self.rtp.pending_roc = None;
+                // A straggler from before a counter that is set does not stand for the packet that it is set for.
+                if self.rtp.window.highest() != before {
+                    self.rtp.pending_roc = None;
+                }
             }
             Plane::Rtcp => self.srtcp.mark(index),
         }
@@ -145,16 +149,11 @@ impl RtpProgress {
             .or_else(|| self.highest().map(PacketIndex::roc))
     }
 
-    /// Sets the rollover counter of the next packet, whose sequence number then counts as the highest.
-    ///
-    /// The error is the counter of the highest index so far, if that is greater.
-    pub(crate) fn set_roc(&mut self, roc: u32) -> Result<(), u32> {
-        self.pending_roc = match self.highest().map(PacketIndex::roc) {
-            Some(reached) if roc < reached => return Err(reached),
-            Some(reached) if roc == reached => None,
-            _ => Some(roc),
-        };
-        Ok(())
+    /// Sets the rollover counter of the next packet, whose sequence number then counts as the highest. Not behind the
+    /// highest index so far; its own counter changes nothing.
+    pub(crate) fn set_roc(&mut self, roc: u32) {
+        let reached = self.highest().map(PacketIndex::roc);
+        self.pending_roc = Some(roc).filter(|roc| reached.is_none_or(|reached| *roc > reached));
     }
 
     /// Forgets every index. The next packet has the rollover counter `roc`.
@@ -186,7 +185,7 @@ impl RtpProgress {
 
     /// A sender's packet with this index goes out.
     #[inline]
-    pub(crate) fn send(&mut self, index: PacketIndex) {
+    pub(crate) fn mark_sent(&mut self, index: PacketIndex) {
         self.window.mark(index.value());
         self.pending_roc = None;
     }
@@ -270,19 +269,17 @@ impl SrtcpCounter {
         }
     }
 
-    pub(crate) fn send(&mut self, index: u32) {
+    pub(crate) fn mark_sent(&mut self, index: u32) {
         self.0 = Some(index);
     }
 }
 
-/// All streams of a context.
+/// All streams of a context, sorted by SSRC.
 ///
-/// The SSRCs stand sorted in a `Vec` of their own: a look-up is a binary search in a few cache lines (4 kB for 1000
-/// streams), without a hash that a peer could aim at; an insertion moves memory, once in a stream's life. Streams
-/// are boxed, so that they stay where they are.
+/// A look-up is a binary search in 16 bytes a stream, without a hash that a peer could aim at; an insertion moves those, once in a
+/// stream's life. Streams are boxed, so that they stay where they are.
 pub(crate) struct StreamTable<S> {
-    ssrcs: Vec<u32>,
-    streams: Vec<Box<S>>,
+    streams: Vec<(u32, Box<S>)>,
     most: usize,
 }
 
@@ -302,7 +299,6 @@ pub(crate) struct TableFull {
 impl<S> StreamTable<S> {
     pub(crate) fn new(most: usize) -> Self {
         Self {
-            ssrcs: Vec::new(),
             streams: Vec::new(),
             most,
         }
@@ -310,7 +306,7 @@ impl<S> StreamTable<S> {
 
     #[inline]
     pub(crate) fn find(&self, ssrc: u32) -> Slot {
-        match self.ssrcs.binary_search(&ssrc) {
+        match self.streams.binary_search_by_key(&ssrc, |(ssrc, _)| *ssrc) {
             Ok(at) => Slot::Known(at),
             Err(at) => Slot::New(at),
         }
@@ -320,7 +316,7 @@ impl<S> StreamTable<S> {
     #[inline]
     pub(crate) fn at(&self, slot: Slot) -> Option<&S> {
         match slot {
-            Slot::Known(at) => self.streams.get(at).map(Box::as_ref),
+            Slot::Known(at) => self.streams.get(at).map(|(_, stream)| stream.as_ref()),
             Slot::New(_) => None,
         }
     }
@@ -331,7 +327,7 @@ impl<S> StreamTable<S> {
 
     pub(crate) fn get_mut(&mut self, ssrc: u32) -> Option<&mut S> {
         match self.find(ssrc) {
-            Slot::Known(at) => self.streams.get_mut(at).map(Box::as_mut),
+            Slot::Known(at) => self.streams.get_mut(at).map(|(_, stream)| stream.as_mut()),
             Slot::New(_) => None,
         }
     }
@@ -345,48 +341,38 @@ impl<S> StreamTable<S> {
         }
     }
 
-    /// The stream at `slot`, made by `new` if it is not known.
+    /// The stream at `slot`, made by `new` if it is not known and there is room.
     ///
-    /// `slot` is of a [`find`](Self::find) since which the table has not changed; room was
-    /// [checked](Self::check_room) if the caller wants a cap.
+    /// `slot` is of a [`find`](Self::find) since which the table has not changed.
     #[inline]
-    pub(crate) fn get_or_insert(
+    pub(crate) fn admit(
         &mut self,
         slot: Slot,
         ssrc: u32,
         new: impl FnOnce() -> S,
-    ) -> Option<&mut S> {
+    ) -> Result<&mut S, TableFull> {
+        self.check_room(slot)?;
         let at = match slot {
             Slot::Known(at) => at,
             Slot::New(at) => {
-                self.ssrcs.insert(at, ssrc);
-                self.streams.insert(at, Box::new(new()));
+                self.streams.insert(at, (ssrc, Box::new(new())));
                 at
             }
         };
-        self.streams.get_mut(at).map(Box::as_mut)
+        let full = TableFull { most: self.most };
+        let stream = self.streams.get_mut(at).ok_or(full)?;
+        Ok(stream.1.as_mut())
     }
 
     /// Removes what `keep` refuses.
     pub(crate) fn retain(&mut self, mut keep: impl FnMut(u32, &S) -> bool) {
-        let mut kept = Vec::with_capacity(self.ssrcs.len());
-        let mut ssrcs = core::mem::take(&mut self.ssrcs).into_iter();
-        self.streams.retain(|stream| {
-            let ssrc = ssrcs.next().unwrap_or_default();
-            let keeps = keep(ssrc, stream);
-            if keeps {
-                kept.push(ssrc);
-            }
-            keeps
-        });
-        self.ssrcs = kept;
+        self.streams.retain(|(ssrc, stream)| keep(*ssrc, stream));
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &S)> {
-        self.ssrcs
+        self.streams
             .iter()
-            .copied()
-            .zip(self.streams.iter().map(Box::as_ref))
+            .map(|(ssrc, stream)| (*ssrc, stream.as_ref()))
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -8,8 +8,10 @@ mod f8;
 mod gcm;
 mod hmac;
 
+use zeroize::ZeroizeOnDrop;
+
 use crate::Plane;
-use crate::kdf::Kdf;
+use crate::kdf::{Kdf, Purpose};
 use crate::layout::Laid;
 use crate::suite::{CipherKind, CryptoSuite};
 
@@ -27,16 +29,37 @@ pub(crate) struct Position {
 }
 
 impl Position {
-    /// The index in the 6 bytes that counter mode and GCM give it in both planes.
-    fn index_bytes(self) -> [u8; 6] {
+    /// The SSRC, and the index in the 6 bytes that counter mode and GCM give it in both planes.
+    fn ssrc_and_index(self) -> impl Iterator<Item = u8> {
         let [_, _, index @ ..] = self.index.to_be_bytes();
-        index
+        self.ssrc.to_be_bytes().into_iter().chain(index)
     }
 
     /// The rollover counter of an SRTP packet: the upper 32 bits of the 48.
     fn roc_bytes(self) -> [u8; 4] {
         let [_, _, r0, r1, r2, r3, _, _] = self.index.to_be_bytes();
         [r0, r1, r2, r3]
+    }
+}
+
+/// A session salt, wiped when dropped.
+#[derive(ZeroizeOnDrop)]
+struct SessionSalt<const N: usize>([u8; N]);
+
+impl<const N: usize> SessionSalt<N> {
+    fn derive(kdf: &Kdf, plane: Plane, r: u64) -> Self {
+        let mut salt = Self([0; N]);
+        kdf.derive(plane, Purpose::Salt, r, &mut salt.0);
+        salt
+    }
+
+    /// The salt with the place of a packet XORed onto it.
+    fn xor(&self, place: impl Iterator<Item = u8>) -> [u8; N] {
+        let mut bytes = self.0;
+        for (byte, place) in bytes.iter_mut().zip(place) {
+            *byte ^= place;
+        }
+        bytes
     }
 }
 
@@ -66,7 +89,7 @@ impl Authentic {
         tag_is_right.then_some(Self { position, origin })
     }
 
-    /// Only where the layout has no tag: see [`Origin::PolicyWaived`].
+    /// Only where the layout has no tag, by policy: see [`Origin::PolicyWaived`].
     fn waived(position: Position) -> Self {
         let origin = Origin::PolicyWaived;
         Self { position, origin }

@@ -269,8 +269,9 @@ fn no_error_of_a_packet_shows_key_tag_or_payload() {
                 protect(&mut last, plane, &rtp(SSRC, 65_535, &SAID)).unwrap();
                 secrets.check_error(protect(&mut last, plane, &rtp(SSRC, 0, &SAID)));
             }
-            let dead = dressed(suite).with_lifetime(Lifetime::new(1).unwrap());
+            let dead = dressed(suite).with_lifetime(Lifetime::new(2).unwrap());
             let mut dead = Sender::new(dead);
+            protect(&mut dead, plane, &plain).unwrap();
             secrets.check_error(protect(&mut dead, plane, &plain));
 
             // A receiver's.

@@ -27,18 +27,19 @@ impl Receiver {
     /// Removes the key with this MKI, which must not be the only one. Streams are untouched.
     ///
     /// # Errors
-    /// [`KeyRingError::UnknownMki`] if there is none, [`KeyRingError::InUse`] if it is the only one; nothing changed then.
+    /// [`KeyRingError::UnknownMki`] if there is none, [`KeyRingError::OnlyKey`] if it is the only one; nothing changed then.
     pub fn remove_key(&mut self, mki: &Mki) -> Result<(), KeyRingError> {
         let slot = self.context.ring.find(mki.as_bytes());
         self.context
             .remove_key(slot.ok_or(KeyRingError::UnknownMki)?)
     }
 
-    /// Replaces all master keys by this one, which may be for another suite. Streams keep their rollover counters and
+    /// Replaces all master keys by this one, a new one, which may be for another suite. Streams keep their rollover counters and
     /// replay windows (RFC 3711 §3.3.1); for a peer that starts anew there is [`restart_rtp`](Self::restart_rtp).
     ///
     /// # Errors
-    /// [`BuildError`] if the options that the receiver was built with do not go with the key's suite; nothing changed then.
+    /// [`BuildError`] if the options that the receiver was built with do not go with the key's suite, or if the receiver has or had this
+    /// very key ([`KeyRingError::KeyReused`]); nothing changed then.
     pub fn rekey(&mut self, key: MasterKey) -> Result<(), BuildError> {
         self.options.check(key.suite())?;
         self.context.rekey(key)?;
@@ -59,7 +60,7 @@ impl Receiver {
     }
 
     /// The rollover counter of a stream: the one set for its next packet, or that of the highest index authenticated.
-    /// `None` for an SSRC without either.
+    /// `None` for an SSRC without either. It still answers for a removed stream that is on record.
     #[must_use]
     pub fn roc(&self, ssrc: u32) -> Option<u32> {
         self.context.roc(ssrc)
@@ -67,8 +68,9 @@ impl Receiver {
 
     /// Sets the rollover counter of a stream, for who joins late: before the first packet, or later if it moves on.
     ///
-    /// It holds for the next packet that authenticates, whose sequence number then counts as the highest; packets after that
-    /// are estimated from there. The value of the highest index so far changes nothing.
+    /// It holds until a packet authenticates that lies ahead of all before it, whose sequence number then counts as the
+    /// highest; packets after that are estimated from there. The value of the highest index so far changes nothing. A removed
+    /// stream is one again.
     ///
     /// # Errors
     /// [`RocError::Backwards`] if the stream is further on, [`RocError::TooManyStreams`] for a new SSRC beyond the cap;
@@ -78,7 +80,7 @@ impl Receiver {
     }
 
     /// Lets a stream begin anew, whose peer restarted its sequence numbers under the same SSRC: the next packet
-    /// is taken at rollover counter `roc`.
+    /// is taken at rollover counter `roc`. A removed stream is one again.
     ///
     /// **This gives up replay protection** for the SRTP packets of the stream so far: under an unchanged master key they
     /// would be accepted again. SRTCP is untouched.
@@ -94,7 +96,8 @@ impl Receiver {
     /// **This gives up replay protection** for the SRTCP packets of the stream so far, under an unchanged master key.
     pub fn restart_rtcp(&mut self, ssrc: u32) -> bool {
         let window = self.context.options.window;
-        match self.context.streams.get_mut(ssrc) {
+        let stream = self.context.streams.get_mut(ssrc);
+        match stream.filter(|stream| stream.removed_under.is_none()) {
             None => false,
             Some(stream) => {
                 stream.srtcp = ReplayWindow::new(window);

@@ -296,7 +296,7 @@ fn parse_key_salt(
         ParseMode::Strict => MasterKey::from_canonical_base64(suite, text.text),
     };
     key.map_err(|error| match error {
-        KeyError::Length { .. } => text.error(Kind::KeyLength),
+        KeyError::Length { .. } | KeyError::Lengths { .. } => text.error(Kind::KeyLength),
         KeyError::Base64 => text.error(Kind::Base64),
     })
 }

@@ -90,7 +90,7 @@ fn write_keys(text: &mut String, keys: &[MasterKey]) {
 fn written(lifetime: Lifetime) -> String {
     let mut text = String::new();
     let packets = lifetime.packets();
-    let _ = match packets.is_power_of_two() && packets > 1 {
+    let _ = match packets.is_power_of_two() {
         true => write!(text, "2^{}", packets.trailing_zeros()),
         false => write!(text, "{packets}"),
     };
@@ -146,7 +146,7 @@ mod tests {
             (1 << 31, "|2^31"),
             (1 << 48, "|2^48"),
             (1000, "|1000"),
-            (1, "|1"),
+            (2, "|2^1"),
         ] {
             let key = key(suite, 9).with_lifetime(Lifetime::new(packets).unwrap());
             let attribute = CryptoAttribute::new(1, None, &[key], &[]).unwrap();

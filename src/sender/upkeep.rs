@@ -35,12 +35,12 @@ impl Sender {
     /// Removes the key with this MKI, which must not be the selected one. Streams are untouched.
     ///
     /// # Errors
-    /// [`KeyRingError::UnknownMki`] if there is none, [`KeyRingError::InUse`] if it is selected; nothing changed then.
+    /// [`KeyRingError::UnknownMki`] if there is none, [`KeyRingError::Selected`] if it is selected; nothing changed then.
     pub fn remove_key(&mut self, mki: &Mki) -> Result<(), KeyRingError> {
         let slot = self.context.ring.find(mki.as_bytes());
         let slot = slot.ok_or(KeyRingError::UnknownMki)?;
         if slot == self.selected {
-            return Err(KeyRingError::InUse);
+            return Err(KeyRingError::Selected);
         }
         self.context.remove_key(slot)?;
         if slot < self.selected {
@@ -49,15 +49,22 @@ impl Sender {
         Ok(())
     }
 
-    /// Replaces all master keys by this one, which may be for another suite. Streams keep their rollover counters and SRTCP
+    /// Replaces all master keys by this one, a new one, which may be for another suite. Streams keep their rollover counters and SRTCP
     /// indices: a new key does not reset them (RFC 3711 §3.3.1, §3.4).
     ///
     /// # Errors
-    /// [`BuildError`] if the options that the sender was built with do not go with the key's suite; nothing changed then.
+    /// [`BuildError`] if the options that the sender was built with do not go with the key's suite, or if the sender has or had this very
+    /// key ([`KeyRingError::KeyReused`]); nothing changed then.
     pub fn rekey(&mut self, key: MasterKey) -> Result<(), BuildError> {
         self.context.rekey(key)?;
         self.selected = 0;
         Ok(())
+    }
+
+    /// The MKI of the selected key, if it has one.
+    #[must_use]
+    pub fn selected_mki(&self) -> Option<&Mki> {
+        self.context.ring.get(self.selected)?.mki()
     }
 
     /// The master keys: the MKI of each, if it has one, and how much it has been used.
@@ -74,7 +81,7 @@ impl Sender {
     }
 
     /// The rollover counter of a stream: the one set for its next packet, or that of the highest index sent.
-    /// `None` for an SSRC without either.
+    /// `None` for an SSRC without either. It still answers for a removed stream that is on record.
     #[must_use]
     pub fn roc(&self, ssrc: u32) -> Option<u32> {
         self.context.roc(ssrc)

@@ -1,8 +1,6 @@
 //! AES-GCM (RFC 7714).
 
-use zeroize::ZeroizeOnDrop;
-
-use super::{Authentic, Position};
+use super::{Authentic, Position, SessionSalt};
 use crate::Plane;
 use crate::kdf::{Kdf, Purpose};
 use crate::layout::Laid;
@@ -11,22 +9,17 @@ use crate::suite::CryptoSuite;
 
 pub(crate) struct GcmTransform {
     gcm: Gcm,
-    salt: SessionSalt,
+    salt: SessionSalt<12>,
 }
-
-#[derive(ZeroizeOnDrop)]
-struct SessionSalt([u8; 12]);
 
 impl GcmTransform {
     pub(super) fn derive(suite: CryptoSuite, kdf: &Kdf, plane: Plane, r: u64) -> Self {
         let aes = Aes::new(suite.aes_key_size(), |key| {
             kdf.derive(plane, Purpose::Encryption, r, key);
         });
-        let mut salt = SessionSalt([0; 12]);
-        kdf.derive(plane, Purpose::Salt, r, &mut salt.0);
         Self {
             gcm: Gcm::new(aes),
-            salt,
+            salt: SessionSalt::derive(kdf, plane, r),
         }
     }
 
@@ -48,7 +41,7 @@ impl GcmTransform {
         enciphered: bool,
     ) -> Option<Authentic> {
         let tag = self.tag(packet, at, enciphered);
-        Authentic::verified(at, is_truncation_of(packet.tag(), &tag))
+        Authentic::verified(at, is_truncation_of(packet.tag()?, &tag))
     }
 
     #[inline]
@@ -70,15 +63,7 @@ impl GcmTransform {
 
     /// §8.1, §9.1: two zero bytes, SSRC, and ROC‖SEQ or the SRTCP index in 6 bytes, XORed with the salt.
     fn nonce(&self, at: Position) -> [u8; 12] {
-        let mut nonce = [0; 12];
-        let place = [0; 2]
-            .into_iter()
-            .chain(at.ssrc.to_be_bytes())
-            .chain(at.index_bytes());
-        for ((to, salt), place) in nonce.iter_mut().zip(self.salt.0).zip(place) {
-            *to = salt ^ place;
-        }
-        nonce
+        self.salt.xor([0; 2].into_iter().chain(at.ssrc_and_index()))
     }
 }
 
@@ -90,6 +75,7 @@ mod tests {
     use crate::layout::{Trailer, esrtcp_word, split_esrtcp};
     use crate::test_vectors::{Hex, read};
     use alloc::{string::String, vec::Vec};
+    use core::num::NonZeroUsize;
     use serde::Deserialize;
 
     #[derive(Deserialize)]
@@ -128,7 +114,7 @@ mod tests {
                 aead: true,
                 word,
                 mki: 0,
-                tag: 16,
+                tag: NonZeroUsize::new(16),
             };
 
             let plain = &self.plain_packet.0;
@@ -140,7 +126,7 @@ mod tests {
                 laid.write_word(esrtcp_word(self.encrypted, at.index));
             }
             transform.seal(&mut laid, at, self.encrypted);
-            assert_eq!(laid.tag(), self.tag.0, "{section}");
+            assert_eq!(laid.tag(), Some(self.tag.0.as_slice()), "{section}");
             assert_eq!(sealed, self.protected_packet.0, "{section}");
 
             let protected = &self.protected_packet.0;

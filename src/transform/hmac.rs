@@ -4,7 +4,7 @@ use zeroize::Zeroizing;
 
 use super::counter_mode::CounterMode;
 use super::f8::F8;
-use super::{Authentic, Position};
+use super::{Authentic, Position, SessionSalt};
 use crate::Plane;
 use crate::kdf::{Kdf, Purpose};
 use crate::layout::Laid;
@@ -42,12 +42,11 @@ impl HmacTransform {
     pub(super) fn derive(suite: CryptoSuite, kdf: &Kdf, plane: Plane, r: u64) -> Self {
         let size = suite.aes_key_size();
         let derive_key = |key: &mut [u8]| kdf.derive(plane, Purpose::Encryption, r, key);
-        let mut salt = Zeroizing::new([0; 14]);
-        kdf.derive(plane, Purpose::Salt, r, &mut *salt);
+        let salt = SessionSalt::derive(kdf, plane, r);
         let cipher = match suite.cipher() {
-            CipherKind::F8 => Cipher::F8(F8::new(size, derive_key, &*salt)),
+            CipherKind::F8 => Cipher::F8(F8::new(size, derive_key, &salt.0)),
             CipherKind::Null => Cipher::Null,
-            _ => Cipher::CounterMode(CounterMode::new(Aes::new(size, derive_key), *salt)),
+            _ => Cipher::CounterMode(CounterMode::new(Aes::new(size, derive_key), salt)),
         };
         let mut auth_key = Zeroizing::new([0; SHA1_LEN]);
         kdf.derive(plane, Purpose::Authentication, r, &mut *auth_key);
@@ -63,7 +62,7 @@ impl HmacTransform {
             let (header, payload) = packet.header_and_payload_mut();
             self.cipher.xor_keystream(header, payload, at);
         }
-        if !packet.tag().is_empty() {
+        if packet.tag().is_some() {
             let code = self.code(packet, at);
             packet.write_tag(&code);
         }
@@ -71,10 +70,10 @@ impl HmacTransform {
 
     #[inline]
     pub(super) fn verify(&self, packet: &Laid<&[u8]>, at: Position) -> Option<Authentic> {
-        if packet.tag().is_empty() {
-            return Some(Authentic::waived(at));
+        match packet.tag() {
+            None => Some(Authentic::waived(at)),
+            Some(tag) => Authentic::verified(at, is_truncation_of(tag, &self.code(packet, at))),
         }
-        Authentic::verified(at, is_truncation_of(packet.tag(), &self.code(packet, at)))
     }
 
     #[inline]

@@ -48,7 +48,7 @@ pub fn key(suite: CryptoSuite, seed: u8) -> MasterKey {
 
 /// A key of random bytes, whether or not the crate has its own source of them.
 pub fn fresh(suite: CryptoSuite) -> Result<MasterKey, getrandom::Error> {
-    MasterKey::generate_with(suite, |bytes| getrandom::fill(bytes))
+    MasterKey::generate_with(suite, getrandom::fill)
 }
 
 /// A sender and the receiver of its packets, without options.
