@@ -21,7 +21,7 @@ pub(crate) struct Context<Srtcp, Errors> {
 
 impl<Srtcp: SrtcpProgress, Errors: ErrorCounts> Context<Srtcp, Errors> {
     /// A context with one key, and options that go with its suite, as the default ones do with any.
-    pub(crate) fn new(key: MasterKey, options: Options) -> Self {
+    pub(crate) fn new(key: &MasterKey, options: Options) -> Self {
         Self {
             formats: options.formats(key.suite(), key.mki_len()),
             ring: KeyRing::new(key, options.rate),
@@ -34,15 +34,15 @@ impl<Srtcp: SrtcpProgress, Errors: ErrorCounts> Context<Srtcp, Errors> {
     /// A context with the keys and options of a builder.
     pub(crate) fn build<D>(builder: Builder<D>) -> Result<(Self, D), BuildError> {
         builder.options.check(builder.key.suite())?;
-        let mut context = Self::new(builder.key, builder.options);
+        let mut context = Self::new(&builder.key, builder.options);
         for key in builder.more_keys {
-            context.ring.add(*key)?;
+            context.ring.add(&key)?;
         }
         Ok((context, builder.direction))
     }
 
     /// Replaces all keys by `key`; streams go on where they are.
-    pub(crate) fn rekey(&mut self, key: MasterKey) -> Result<(), BuildError> {
+    pub(crate) fn rekey(&mut self, key: &MasterKey) -> Result<(), BuildError> {
         self.options.check(key.suite())?;
         let formats = self.options.formats(key.suite(), key.mki_len());
         self.ring.replace(key)?;

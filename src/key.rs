@@ -254,10 +254,6 @@ impl MasterKey {
     pub(crate) fn mki_len(&self) -> usize {
         self.mki.as_ref().map_or(0, |mki| mki.as_bytes().len())
     }
-
-    pub(crate) fn take_mki(&mut self) -> Option<Mki> {
-        self.mki.take()
-    }
 }
 
 impl fmt::Debug for MasterKey {

@@ -123,7 +123,7 @@ impl Receiver {
     #[must_use]
     pub fn new(key: MasterKey) -> Self {
         Self {
-            context: Context::new(key, Options::default()),
+            context: Context::new(&key, Options::default()),
             options: ReceiverOptions::default(),
             other_rtcp: None,
         }

@@ -96,13 +96,13 @@ pub(crate) struct RingKey {
 }
 
 impl RingKey {
-    fn new(mut key: MasterKey, rate: Option<KeyDerivationRate>, serial: u64) -> Self {
+    fn new(key: &MasterKey, rate: Option<KeyDerivationRate>, serial: u64) -> Self {
         Self {
-            check: KeyCheck::of(&key),
-            rtp: SessionKeys::new(&key, Plane::Rtp, rate),
-            rtcp: SessionKeys::new(&key, Plane::Rtcp, rate),
-            usage: KeyUsage::of(&key),
-            mki: key.take_mki(),
+            check: KeyCheck::of(key),
+            rtp: SessionKeys::new(key, Plane::Rtp, rate),
+            rtcp: SessionKeys::new(key, Plane::Rtcp, rate),
+            usage: KeyUsage::of(key),
+            mki: key.mki().cloned(),
             serial,
         }
     }
@@ -182,17 +182,17 @@ impl SessionKeys {
 /// Session keys under a key derivation rate. They depend on the epoch alone, not on the SSRC (RFC 3711
 /// §4.3.1), so a few are kept for all streams.
 ///
-/// The epoch of a packet that nobody has vouched for is derived aside, into `guess`, and takes the place of the
+/// The epoch of a packet that nobody has vouched for is derived aside, into `guess`, and changes places with the
 /// oldest of those kept once a packet under it was authentic: a forged packet costs a derivation and displaces nothing.
+/// All places are filled from the beginning: keys are swapped or overwritten, never moved out of a place that nobody wipes.
 struct EpochKeys {
     suite: CryptoSuite,
     kdf: Kdf,
     plane: Plane,
     rate: KeyDerivationRate,
-    /// With room from the beginning, so that it never grows on the packet path.
     kept: Vec<(u64, Transform)>,
     oldest: usize,
-    guess: Option<(u64, Transform)>,
+    guess: (u64, Transform),
 }
 
 impl EpochKeys {
@@ -200,10 +200,11 @@ impl EpochKeys {
     const KEPT: usize = 8;
 
     fn new(suite: CryptoSuite, kdf: Kdf, plane: Plane, rate: KeyDerivationRate) -> Self {
+        let first = || (0, Transform::derive(suite, &kdf, plane, 0));
         Self {
-            kept: Vec::with_capacity(Self::KEPT),
+            kept: core::iter::repeat_with(first).take(Self::KEPT).collect(),
             oldest: 0,
-            guess: None,
+            guess: first(),
             suite,
             plane,
             rate,
@@ -216,22 +217,21 @@ impl EpochKeys {
         if let Some((_, transform)) = self.kept.iter().find(|(kept, _)| *kept == r) {
             return transform;
         }
-        self.guess.take_if(|(guessed, _)| *guessed != r);
-        let derive = || (r, Transform::derive(self.suite, &self.kdf, self.plane, r));
-        &self.guess.get_or_insert_with(derive).1
+        if self.guess.0 != r {
+            self.guess = (r, Transform::derive(self.suite, &self.kdf, self.plane, r));
+        }
+        &self.guess.1
     }
 
     /// Keeps the keys of the epoch of `index`, if they are the ones that were guessed.
     fn adopt(&mut self, index: u64) {
         let r = self.rate.epoch(index);
-        let Some(guess) = self.guess.take_if(|(guessed, _)| *guessed == r) else {
-            return;
-        };
-        match self.kept.get_mut(self.oldest) {
-            Some(oldest) => *oldest = guess,
-            None => self.kept.push(guess),
+        if self.guess.0 == r && self.kept.iter().all(|(kept, _)| *kept != r) {
+            if let Some(oldest) = self.kept.get_mut(self.oldest) {
+                core::mem::swap(oldest, &mut self.guess);
+            }
+            self.oldest = (self.oldest + 1) % Self::KEPT;
         }
-        self.oldest = (self.oldest + 1) % Self::KEPT;
     }
 }
 
@@ -266,7 +266,7 @@ pub(crate) struct KeyRing {
 
 impl KeyRing {
     /// A ring of one.
-    pub(crate) fn new(key: MasterKey, rate: Option<KeyDerivationRate>) -> Self {
+    pub(crate) fn new(key: &MasterKey, rate: Option<KeyDerivationRate>) -> Self {
         let suite = key.suite();
         Self {
             suite,
@@ -278,8 +278,8 @@ impl KeyRing {
     }
 
     /// Replaces all keys by one, which may be for another suite.
-    pub(crate) fn replace(&mut self, key: MasterKey) -> Result<(), KeyRingError> {
-        self.check_new(&key)?;
+    pub(crate) fn replace(&mut self, key: &MasterKey) -> Result<(), KeyRingError> {
+        self.check_new(key)?;
         self.suite = key.suite();
         let key = Box::new(RingKey::new(key, self.rate, self.next_serial));
         let former = core::mem::replace(&mut self.keys, Vec::from([key]));
@@ -299,7 +299,7 @@ impl KeyRing {
     }
 
     /// Adds a key for the same suite, with an MKI of its own.
-    pub(crate) fn add(&mut self, key: MasterKey) -> Result<(), KeyRingError> {
+    pub(crate) fn add(&mut self, key: &MasterKey) -> Result<(), KeyRingError> {
         if key.suite() != self.suite {
             let (expected, got) = (self.suite, key.suite());
             return Err(KeyRingError::Suite { expected, got });
@@ -320,7 +320,7 @@ impl KeyRing {
         if self.keys.len() >= MAX_KEYS {
             return Err(KeyRingError::TooManyKeys { most: MAX_KEYS });
         }
-        self.check_new(&key)?;
+        self.check_new(key)?;
         let key = Box::new(RingKey::new(key, self.rate, self.next_serial));
         self.keys.push(key);
         self.next_serial += 1;

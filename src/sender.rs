@@ -83,7 +83,7 @@ impl Sender {
     #[must_use]
     pub fn new(key: MasterKey) -> Self {
         Self {
-            context: Context::new(key, Options::default()),
+            context: Context::new(&key, Options::default()),
             selected: 0,
             options: SenderOptions::default(),
         }

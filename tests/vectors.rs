@@ -291,11 +291,8 @@ fn every_file_in_vectors_is_read_by_a_test() {
         } else if file.starts_with("sdes/") {
             let json: Vec<serde_json::Value> = read_json(file);
             assert_eq!(json.len(), *cases, "{file}");
-            assert_eq!(
-                readers_of("tests", &format!("read_json(\"{file}\")")),
-                1,
-                "one test reads {file}"
-            );
+            let call = format!("read_json(\"{file}\")");
+            assert!(readers_of("tests", &call) > 0, "a test reads {file}");
         } else if file.ends_with(".json") {
             let json: serde_json::Value = read_json(file);
             assert_eq!(json["tests"].as_array().unwrap().len(), *cases, "{file}");

@@ -21,7 +21,7 @@ impl Receiver {
     /// # Errors
     /// [`KeyRingError`] if the key does not go with the others; the receiver is then unchanged.
     pub fn add_key(&mut self, key: MasterKey) -> Result<(), KeyRingError> {
-        self.context.ring.add(key)
+        self.context.ring.add(&key)
     }
 
     /// Removes the key with this MKI, which must not be the only one. Streams are untouched.
@@ -42,7 +42,7 @@ impl Receiver {
     /// very key ([`KeyRingError::KeyReused`]); nothing changed then.
     pub fn rekey(&mut self, key: MasterKey) -> Result<(), BuildError> {
         self.options.check(key.suite())?;
-        self.context.rekey(key)?;
+        self.context.rekey(&key)?;
         self.other_rtcp = self.options.other_rtcp(&self.context);
         Ok(())
     }

@@ -19,7 +19,7 @@ impl Sender {
     /// # Errors
     /// [`KeyRingError`] if the key does not go with the others; the sender is then unchanged.
     pub fn add_key(&mut self, key: MasterKey) -> Result<(), KeyRingError> {
-        self.context.ring.add(key)
+        self.context.ring.add(&key)
     }
 
     /// Protects from now on under the key with this MKI. Streams keep their rollover counters and SRTCP indices (RFC 3711 §3.3.1).
@@ -56,7 +56,7 @@ impl Sender {
     /// [`BuildError`] if the options that the sender was built with do not go with the key's suite, or if the sender has or had this very
     /// key ([`KeyRingError::KeyReused`]); nothing changed then.
     pub fn rekey(&mut self, key: MasterKey) -> Result<(), BuildError> {
-        self.context.rekey(key)?;
+        self.context.rekey(&key)?;
         self.selected = 0;
         Ok(())
     }
