@@ -140,14 +140,12 @@ impl RingKey {
 }
 
 /// The session keys of one plane under one master key.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "the common case is the large one, and a packet should meet no pointer on its way"
-)]
+///
+/// Boxed: the room that one variant leaves beside the other would carry whatever was on the stack into memory that nobody wipes.
 enum SessionKeys {
     /// Derived once (RFC 3711 §4.3.1: a key derivation rate of zero).
-    Once(Transform),
-    /// Derived anew every so many packets: rare, and large.
+    Once(Box<Transform>),
+    /// Derived anew every so many packets.
     PerEpoch(Box<EpochKeys>),
 }
 
@@ -155,7 +153,10 @@ impl SessionKeys {
     fn new(key: &MasterKey, plane: Plane, rate: Option<KeyDerivationRate>) -> Self {
         let kdf = Kdf::new(key);
         match rate {
-            None => Self::Once(Transform::derive(key.suite(), &kdf, plane, 0)),
+            None => {
+                let transform = Transform::derive(key.suite(), &kdf, plane, 0);
+                Self::Once(Box::new(transform))
+            }
             Some(rate) => {
                 let keys = EpochKeys::new(key.suite(), kdf, plane, rate);
                 Self::PerEpoch(Box::new(keys))
