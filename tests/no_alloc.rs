@@ -115,7 +115,7 @@ impl Setup {
             all.push(Self::plain(suite));
             all.push(with("MKI of 1", &|s| s.mki = 1));
             all.push(with("MKI of 128", &|s| s.mki = 128));
-            for exponent in [1, 2, 24] {
+            for exponent in [1, 24] {
                 all.push(with("key derivation rate", &|s| {
                     s.rate = KeyDerivationRate::from_exponent(exponent);
                 }));
@@ -215,9 +215,9 @@ impl Setup {
 
 const PLANES: [Plane; 2] = [Plane::Rtp, Plane::Rtcp];
 const SSRC: u32 = 0x1234_5678;
-/// 40 packets of SRTP from here pass a roll-over.
-const FIRST_SEQ: u16 = 65_520;
-const PACKETS: u16 = 40;
+/// So many packets of SRTP from here pass a roll-over.
+const FIRST_SEQ: u16 = 65_526;
+const PACKETS: u16 = 24;
 
 /// The `n`th plain packet of a stream, with CSRCs and header extensions among them.
 fn plain(plane: Plane, ssrc: u32, n: u16) -> Vec<u8> {
@@ -408,7 +408,7 @@ fn no_number_of_forged_packets_of_unknown_ssrcs_allocates() {
             let sender = Sender::builder(other_key).srtcp_tag(setup.tag);
             let mut sender = sender.build().unwrap();
             let (mut receiver, mut out) = (setup.receiver(), [0; 2048]);
-            for ssrc in (0..100u32).map(|n| n.wrapping_mul(0x9e37_79b9)) {
+            for ssrc in (0..60u32).map(|n| n.wrapping_mul(0x9e37_79b9)) {
                 let mut packet = plain(plane, ssrc, ssrc as u16 % 50);
                 match plane {
                     Plane::Rtp => sender.protect_rtp_vec(&mut packet).unwrap(),
@@ -433,10 +433,10 @@ fn no_number_of_forged_packets_of_unknown_ssrcs_allocates() {
                 Plane::Rtp => statistics.rtp.errors,
                 _ => statistics.rtcp.errors,
             };
-            assert_eq!(errors.total(), 300, "{name}");
+            assert_eq!(errors.total(), 180, "{name}");
             // With a choice of tags the MKI may have been looked for in the wrong place.
             let failed = errors.authentication_failed;
-            assert!(failed == 300 || setup.either_tag, "{name}: {failed}");
+            assert!(failed == 180 || setup.either_tag, "{name}: {failed}");
         }
     }
 }
