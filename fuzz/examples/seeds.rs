@@ -1,8 +1,11 @@
 //! Writes scripts to begin with into `corpus/`: every suite, plain and with options, around packets from `../vectors/`.
-//! What the bytes mean is said by `src/setup.rs`, `src/receive.rs` and `src/send.rs`.
+//! What the bytes mean is said by `src/setup.rs`, `src/receive.rs` and `src/send.rs`; by `src/negotiate.rs` for the offers and
+//! answers among the vectors, each under a few policies, beside lines as they are.
 
 use std::path::Path;
 use std::{fs, io};
+
+use serde_json::Value;
 
 /// Flags, lengths, rate, sizes, initial ROC: see `Setup::read`.
 const OPTIONS: [[u8; 5]; 7] = [
@@ -44,6 +47,59 @@ fn main() -> io::Result<()> {
                 fs::write(folder.join(format!("suite-{suite}-options-{n}")), seed)?;
             }
         }
+    }
+    signalling(folder)
+}
+
+/// Script, and the policies of both sides: see `negotiate` and `Side::read`. Every suite; all that is allowed; little.
+const SIDES: [[u8; 14]; 3] = [
+    [0, 0, 0x7f, 0xff, 0, 0, 0, 1, 0, 0x7f, 0xff, 0, 0, 0],
+    [
+        0xf1, 0xbc, 0x7f, 0xff, 6, 4, 1, 0x90, 0xb8, 0x7f, 0xff, 3, 128, 24,
+    ],
+    [0x4c, 0x40, 0, 3, 1, 200, 3, 0x28, 1, 0, 7, 0, 0, 0],
+];
+
+fn signalling(folder: &Path) -> io::Result<()> {
+    let read = |name: &str| {
+        let text = fs::read_to_string(folder.join("../vectors/sdes").join(name))?;
+        let cases: Vec<Value> = serde_json::from_str(&text)?;
+        Ok::<_, io::Error>(cases)
+    };
+    let seeds = folder.join("corpus/crypto_line");
+    fs::create_dir_all(&seeds)?;
+    for (n, case) in read("crypto_lines.json")?.iter().enumerate() {
+        fs::write(
+            seeds.join(format!("line-{n}")),
+            case["line"].as_str().unwrap_or_default(),
+        )?;
+    }
+    let seeds = folder.join("corpus/negotiate");
+    fs::create_dir_all(&seeds)?;
+    for (m, sides) in SIDES.iter().enumerate() {
+        fs::write(seeds.join(format!("two-{m}")), [&[0], &sides[..]].concat())?;
+        for (n, case) in read("negotiation.json")?.iter().enumerate() {
+            for (script, what) in [(1, "offer"), (2, "answer")] {
+                let Some(sdp) = case[what].as_str() else {
+                    continue;
+                };
+                let lines: Vec<&str> = sdp.lines().filter(|line| line.starts_with("a=")).collect();
+                for transport in 0..2 {
+                    let seed = [
+                        &[script | transport << 2],
+                        &sides[..],
+                        lines.join("\n").as_bytes(),
+                    ]
+                    .concat();
+                    fs::write(seeds.join(format!("{what}-{n}-{m}-{transport}")), seed)?;
+                }
+            }
+        }
+        let echo = "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:@1";
+        fs::write(
+            seeds.join(format!("echo-{m}")),
+            [&[2], &sides[..], echo.as_bytes()].concat(),
+        )?;
     }
     Ok(())
 }
