@@ -977,7 +977,7 @@ fn srtp_session_keys_change_exactly_at_multiples_of_the_rate() {
         for rate in rates() {
             let epoch = 1 << rate.exponent();
             let last = PacketIndex::MAX.value();
-            for edge in [epoch, 2 * epoch, 5 * epoch, last + 1 - epoch, last] {
+            for edge in [epoch, 3 * epoch, last + 1 - epoch, last] {
                 let (mut tx, mut rx) = pair_with(suite, rate);
                 for index in [edge - 1, edge] {
                     let at = PacketIndex::new((index >> 16) as u32, index as u16);
