@@ -4,11 +4,13 @@
 #
 #   benches/instructions.sh [SUITE...]
 set -eu
+command -v valgrind >/dev/null || { echo 'valgrind is not installed' >&2; exit 1; }
 cd "$(dirname "$0")/.."
 if [ $# = 0 ]; then
     set -- AES_CM_128_HMAC_SHA1_80 AEAD_AES_128_GCM
 fi
-program=$(cargo bench --no-run --bench instructions 2>&1 | sed -n 's/.*Executable benches.instructions.rs (\(.*\))$/\1/p')
+built=$(cargo bench --no-run --bench instructions 2>&1) || { echo "$built" >&2; exit 1; }
+program=$(echo "$built" | sed -n 's/.*Executable benches.instructions.rs (\(.*\))$/\1/p')
 
 count() { # WHAT SUITE PAYLOAD PACKETS
     valgrind --tool=callgrind --callgrind-out-file=/dev/null --toggle-collect="*protect_one_rt*" "$program" "$@" 2>&1 |
