@@ -236,6 +236,8 @@ const PINNED: &[(&str, usize)] = &[
     // tests/sdes_lines.rs, tests/sdes_negotiation.rs (the scenarios of the roles answerer and offerer)
     ("sdes/crypto_lines.json", 97),
     ("sdes/negotiation.json", 52),
+    // examples/negotiate.rs and its test
+    ("sdes/carrier_offer.sdp", 9),
     // here
     ("libsrtp/AEAD_AES_128_GCM.auth-only.json", 19),
     ("libsrtp/AEAD_AES_128_GCM.base.json", 53),
@@ -288,6 +290,11 @@ fn every_file_in_vectors_is_read_by_a_test() {
         if file.starts_with("libsrtp/") {
             let case: Case = read_json(file);
             assert_eq!(case.packets.len(), *cases, "{file}");
+        } else if file.ends_with(".sdp") {
+            let sdp = std::fs::read_to_string(vectors(file)).unwrap();
+            assert_eq!(sdp.matches("\na=crypto:").count(), *cases, "{file}");
+            let call = format!("vectors(\"{file}\")");
+            assert!(readers_of("tests", &call) > 0, "a test reads {file}");
         } else if file.starts_with("sdes/") {
             let json: Vec<serde_json::Value> = read_json(file);
             assert_eq!(json.len(), *cases, "{file}");

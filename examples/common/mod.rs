@@ -1,4 +1,4 @@
-//! What the examples that work on captures share, in the order a packet meets it.
+//! What the examples share: for captures, in the order a packet meets it; for offers; and for all.
 #![allow(
     dead_code,
     reason = "each example compiles this folder for itself and uses a part of it"
@@ -22,6 +22,8 @@ pub(crate) mod crypto_line;
 pub(crate) mod encryption;
 pub(crate) mod key_book;
 pub(crate) mod listen;
+
+pub(crate) mod policy;
 
 pub(crate) mod args;
 pub(crate) mod output;
