@@ -100,7 +100,7 @@ fn an_invalid_line_says_which_field_is_wrong_and_where_it_begins() {
             LineErrorKind::KeySyntax => "key-syntax",
             LineErrorKind::KeyEmpty => "key-empty",
             LineErrorKind::Base64 => "base64",
-            LineErrorKind::KeyLength => "key-length",
+            LineErrorKind::KeyLength { .. } => "key-length",
             LineErrorKind::Lifetime => "lifetime",
             LineErrorKind::Mki => "mki",
             LineErrorKind::MkiOrder => "mki-order",

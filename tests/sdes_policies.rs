@@ -1181,7 +1181,7 @@ fn what_cannot_be_parsed_is_not_written() {
     ];
     assert_eq!(new(1, None, &again, &[]), Kind::KeyReused);
     let other = [key(SUITE, 1), key(AesCm128HmacSha1_32, 2)];
-    assert_eq!(new(1, None, &other, &[]), Kind::KeyLength);
+    assert_eq!(new(1, None, &other, &[]), Kind::Suite);
     assert_eq!(
         new(1, None, &keys(1), &[Parameter::WindowSizeHint(63)]),
         Kind::SessionParameter

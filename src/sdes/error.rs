@@ -40,8 +40,13 @@ pub enum LineErrorKind {
     #[error("the key is not base64")]
     Base64,
     /// The key has another length than its suite takes.
-    #[error("the key has another length than its suite takes")]
-    KeyLength,
+    #[error("the key has {got} bytes of master key and salt, its suite takes {expected}")]
+    KeyLength {
+        /// Bytes that the suite takes.
+        expected: usize,
+        /// Bytes that the text holds.
+        got: usize,
+    },
     /// More keys than a context holds.
     #[error("too many keys")]
     TooManyKeys,

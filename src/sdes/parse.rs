@@ -296,8 +296,8 @@ fn parse_key_salt(
         ParseMode::Strict => MasterKey::from_canonical_base64(suite, text.text),
     };
     key.map_err(|error| match error {
-        KeyError::Length { .. } | KeyError::Lengths { .. } => text.error(Kind::KeyLength),
-        KeyError::Base64 => text.error(Kind::Base64),
+        KeyError::Length { expected, got, .. } => text.error(Kind::KeyLength { expected, got }),
+        _ => text.error(Kind::Base64),
     })
 }
 

@@ -17,7 +17,7 @@ impl CryptoAttribute {
     ///
     /// # Errors
     /// What the parser would say to it: [`KeyMissing`](LineErrorKind::KeyMissing) without keys,
-    /// [`Suite`](LineErrorKind::Suite) if the name is not one of the suite, and so on.
+    /// [`Suite`](LineErrorKind::Suite) if the name is not one of the suite or a key is for another suite, and so on.
     pub fn new(
         tag: u32,
         suite_name: Option<&str>,
@@ -26,7 +26,7 @@ impl CryptoAttribute {
     ) -> Result<Self, LineErrorKind> {
         let suite = keys.first().ok_or(LineErrorKind::KeyMissing)?.suite();
         if keys.iter().any(|key| key.suite() != suite) {
-            return Err(LineErrorKind::KeyLength);
+            return Err(LineErrorKind::Suite);
         }
         let name = suite_name.unwrap_or(suite.name());
         if name.parse() != Ok(suite) {

@@ -195,7 +195,7 @@ fn arguments_that_make_no_sense() {
     assert!(error_on(&file, &["--keys", "a", "--print-keys"]).contains("cannot be used with"));
     let short =
         "a=crypto:1 AES_256_CM_HMAC_SHA1_80 inline:d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj";
-    let said = "AES_256_CM_HMAC_SHA1_80 takes 46 bytes of master key and salt, not 30";
+    let said = "the key has 30 bytes of master key and salt, its suite takes 46";
     assert!(error_on(&file, &["--crypto", short]).contains(said));
     let unknown = short.replace("AES_256_CM_HMAC_SHA1_80", "AES_512");
     assert!(error_on(&file, &["--crypto", &unknown]).contains("its suite is unknown, known are"));

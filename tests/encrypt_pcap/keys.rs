@@ -38,7 +38,7 @@ fn reads_keys_in_every_spelling() {
         format!("a=crypto:1 {SUITE} inline:{KEY}"),
         format!("crypto:12 {} INLINE:{KEY}", SUITE.to_lowercase()),
         format!("1 {SUITE} inline:{KEY}|2^20"),
-        format!("a=crypto:1 {SUITE} inline:{KEY}|1048576 KDR=0"),
+        format!("a=crypto:1 {SUITE} inline:{KEY}|1048576 WSH=64 -X"),
         format!("192.0.2.1:4000=a=crypto:1 {SUITE} inline:{KEY}"),
         format!("192.0.2.1:4000->198.51.100.2:5000=1 {SUITE} inline:{KEY}"),
         format!("SSRC=0x11111111=crypto:1 {SUITE} inline:{KEY}"),
@@ -108,7 +108,7 @@ fn a_key_whose_lifetime_ends_leaves_the_rest_in_the_clear_with_a_loud_warning() 
 #[test]
 fn given_keys_are_never_shown_and_not_written() {
     let line = |end: &str| format!("a=crypto:1 {SUITE} inline:{KEY}{end}");
-    let two = line(&format!(";inline:{OTHER}"));
+    let two = line(&format!("|1:1;inline:{OTHER}|2:1"));
     let place = Place::with(&call());
     let run = place
         .run(&["--crypto", &two, "--print-keys", "in", "out"])
@@ -168,8 +168,13 @@ fn given_keys_are_never_shown_and_not_written() {
 #[test]
 fn names_the_session_parameters_it_refuses() {
     let place = Place::with(&call());
-    for name in ["FEC_ORDER", "FEC_KEY", "WSH"] {
-        let line = format!("a=crypto:1 {SUITE} inline:{KEY} {name}=1");
+    let other_key = KEY.replace(&KEY[..4], "AAAA");
+    let values = [
+        ("FEC_ORDER", "SRTP_FEC"),
+        ("FEC_KEY", &format!("inline:{other_key}")),
+    ];
+    for (name, value) in values {
+        let line = format!("a=crypto:1 {SUITE} inline:{KEY} {name}={value}");
         let run = place.run(&["--crypto", &line, "in", "out"]);
         assert!(run.expect_error().contains(name));
     }
