@@ -7,7 +7,7 @@ use std::num::NonZeroUsize;
 
 use common::{PLANES, bytes, key, plain, protect, rtcp, rtp, rtp_with, unprotect};
 use srtp_sdes::{
-    CryptoSuite, KeyDerivationRate, Mki, PacketIndex, Plane, Receiver, ReceiverBuilder, Sender,
+    CryptoSuite, EBitPolicy, KeyDerivationRate, Mki, PacketIndex, Plane, Receiver, ReceiverBuilder, Sender,
     SenderBuilder, SrtcpTag, UnprotectError,
 };
 
@@ -85,7 +85,7 @@ enum Kind {
     Plain,
     /// Two master keys, whose MKIs differ in one bit.
     TwoKeys,
-    /// Epochs of two packets, a search for the ROC of first packets, and the smallest window.
+    /// Epochs of two packets, and a receiver that searches for the ROC of first packets and takes either E bit.
     Rate,
 }
 
@@ -118,6 +118,7 @@ impl Kind {
             Self::Rate => Receiver::builder(key(suite, 1))
                 .key_derivation_rate(rate)
                 .search_roc()
+                .e_bit(EBitPolicy::AcceptEither)
                 .build()
                 .unwrap(),
         }

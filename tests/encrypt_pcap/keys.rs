@@ -129,7 +129,7 @@ fn given_keys_are_never_shown_and_not_written() {
         line("|1:0"),
         line("|1:200"),
         line("|1:4|2^20"),
-        line(" WSH=64"),
+        line(" WSH=63"),
         line(" KDR=25"),
         line(&format!(" {KEY}")),
         format!("x=a=crypto:1 {SUITE} inline:{KEY}"),
