@@ -2,7 +2,8 @@
 //!
 //! SSRCs, indices and lengths may stand in an error; key, salt, tag and payload bytes never do.
 
-use crate::{CryptoSuite, Plane};
+use crate::header::Plane;
+use crate::suite::CryptoSuite;
 
 /// A packet whose header is not what RFC 3550 describes. Nothing changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -2,7 +2,7 @@
 
 use zeroize::Zeroizing;
 
-use crate::Plane;
+use crate::header::Plane;
 use crate::key::MasterKey;
 use crate::primitives::{Aes, BLOCK};
 

@@ -8,9 +8,9 @@ use core::fmt;
 use base64ct::{Base64, Base64Unpadded, Encoding};
 use zeroize::{ZeroizeOnDrop, Zeroizing};
 
-use crate::CryptoSuite;
 use crate::error::{KeyError, LifetimeError, MkiError};
 use crate::primitives::are_equal;
+use crate::suite::CryptoSuite;
 
 /// The longest key and salt of any suite: 32 + 14 bytes.
 const MAX_KEY_AND_SALT: usize = 46;

@@ -10,7 +10,7 @@ mod hmac;
 
 use zeroize::ZeroizeOnDrop;
 
-use crate::Plane;
+use crate::header::Plane;
 use crate::kdf::{Kdf, Purpose};
 use crate::layout::Laid;
 use crate::suite::{CipherKind, CryptoSuite};

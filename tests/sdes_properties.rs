@@ -74,9 +74,9 @@ enum Parameter {
 
 fn lifetime() -> impl Strategy<Value = u64> {
     prop_oneof![
-        1..=100u64,
-        1..=1u64 << 48,
-        (0..=48u32).prop_map(|n| 1u64 << n)
+        2..=100u64,
+        2..=1u64 << 48,
+        (1..=48u32).prop_map(|n| 1u64 << n)
     ]
 }
 
@@ -264,6 +264,7 @@ fn what_is_written_says_what_it_was_written_from_and_is_parsed_as_the_same() {
     check(512, &plan(), |plan| {
         let (written, expected) = (plan.written(), plan.facts());
         prop_assert_eq!(&Facts::of(&written), &expected);
+        shows_no_key(&[&written, &written.parameters()], &[&written])?;
         for mode in MODES {
             if mode == ParseMode::Strict && !plan.is_to_the_letter() {
                 continue;
@@ -594,6 +595,13 @@ impl Side {
         }
     }
 
+    /// Bytes that this side adds to a packet of RTP and of RTCP.
+    fn overheads(&self, suite: CryptoSuite, services: Services) -> [usize; 2] {
+        let mki = self.mki_len.map_or(0, usize::from);
+        let tag = if services.2 { 0 } else { suite.rtp_tag_len() };
+        [tag + mki, 4 + self.sends(suite) + mki]
+    }
+
     fn takes(&self, suite: CryptoSuite, tag: usize) -> bool {
         let either = suite.rtp_tag_len() == 4 && self.tag == SrtcpTagOf32::AcceptEither;
         either || tag == self.sends(suite)
@@ -705,9 +713,16 @@ fn flows(
     own_rx: &mut Receiver,
     rtcp_tags_agree: bool,
     services: Services,
+    overheads: [usize; 2],
 ) -> Result<(), TestCaseError> {
     let suite = tx.suite();
     let body = b"what is in the packets in the clear!";
+    prop_assert_eq!(
+        [tx.rtp_overhead(), tx.rtcp_overhead()],
+        overheads,
+        "{}",
+        suite
+    );
     for plane in PLANES {
         let (is_clear, is_forgeable) = match plane {
             Plane::Rtp => (services.0, suite.rtp_tag_len() == 0 || services.2),
@@ -735,6 +750,15 @@ fn flows(
     Ok(())
 }
 
+/// The keys for media and for FEC.
+fn all_keys(line: &CryptoAttribute) -> impl Iterator<Item = &MasterKey> {
+    let of_fec = line.parameters().iter().flat_map(|it| match it {
+        SessionParameter::FecKey(keys) => keys.as_slice(),
+        _ => &[],
+    });
+    line.keys().iter().chain(of_fec)
+}
+
 /// Debug, in one line and in many, shows none of these keys: as base64, hexadecimal or numbers.
 fn shows_no_key(
     shown: &[&dyn std::fmt::Debug],
@@ -743,7 +767,7 @@ fn shows_no_key(
     for shown in shown {
         for text in [format!("{shown:?}"), format!("{shown:#?}")] {
             let text: String = text.split_whitespace().collect();
-            for key in lines.iter().flat_map(|line| line.keys()) {
+            for key in lines.iter().flat_map(|line| all_keys(line)) {
                 let bytes = &key.secret_key_and_salt()[..8];
                 let numbers: Vec<String> = bytes.iter().map(u8::to_string).collect();
                 let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -908,9 +932,18 @@ fn any_two_endpoints_agree_or_end_as_documented_and_media_flows_only_the_right_w
                     prop_assert_eq!(of, suite);
                 }
                 let agree = answerer.takes(suite, offerer.sends(suite));
-                flows(&mut own_tx, &mut rx, &mut own_rx, agree, services)?;
+                let overheads = offerer.overheads(suite, services);
+                flows(
+                    &mut own_tx,
+                    &mut rx,
+                    &mut own_rx,
+                    agree,
+                    services,
+                    overheads,
+                )?;
                 let agree = offerer.takes(suite, answerer.sends(suite));
-                flows(&mut tx, &mut own_rx, &mut rx, agree, services)?;
+                let overheads = answerer.overheads(suite, services);
+                flows(&mut tx, &mut own_rx, &mut rx, agree, services, overheads)?;
             }
             Decision::PlainRtp(plain) => {
                 prop_assert_eq!((Expected::Plain, profile), (expected, plain.profile));

@@ -1,7 +1,7 @@
 //! AES in f8 mode (RFC 3711 §4.1.2).
 
 use super::Position;
-use crate::Plane;
+use crate::header::Plane;
 use crate::layout::esrtcp_word;
 use crate::primitives::{Aes, AesKeySize, BLOCK};
 

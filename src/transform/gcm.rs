@@ -1,7 +1,7 @@
 //! AES-GCM (RFC 7714).
 
 use super::{Authentic, Position, SessionSalt};
-use crate::Plane;
+use crate::header::Plane;
 use crate::kdf::{Kdf, Purpose};
 use crate::layout::Laid;
 use crate::primitives::{Aes, BLOCK, Gcm, is_truncation_of};

@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 use super::counter_mode::CounterMode;
 use super::f8::F8;
 use super::{Authentic, Position, SessionSalt};
-use crate::Plane;
+use crate::header::Plane;
 use crate::kdf::{Kdf, Purpose};
 use crate::layout::Laid;
 use crate::primitives::{Aes, HmacSha1, SHA1_LEN, is_truncation_of};
