@@ -7,8 +7,8 @@ use std::num::NonZeroUsize;
 
 use common::{PLANES, bytes, key, plain, protect, rtcp, rtp, rtp_with, unprotect};
 use srtp_sdes::{
-    CryptoSuite, EBitPolicy, KeyDerivationRate, Mki, PacketIndex, Plane, Receiver, ReceiverBuilder, Sender,
-    SenderBuilder, SrtcpTag, UnprotectError,
+    CryptoSuite, EBitPolicy, KeyDerivationRate, Mki, PacketIndex, Plane, Receiver, ReceiverBuilder,
+    Sender, SenderBuilder, SrtcpTag, UnprotectError,
 };
 
 const SSRC: u32 = 0x1234_5678;

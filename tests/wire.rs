@@ -271,28 +271,28 @@ fn a_packet_of_any_length_is_protected_and_given_back_or_refused_for_its_header(
 }
 
 #[test]
-fn the_longest_packet_has_2_to_the_20_bytes_and_one_more_is_refused() {
+fn the_longest_protected_packet_has_2_to_the_20_bytes_and_one_more_is_refused() {
     const MOST: usize = 1 << 20;
     let too_long = |length| HeaderError::TooLong { length, most: MOST };
     for suite in CryptoSuite::ALL {
         for plane in PLANES {
             let (mut txs, mut rxs) = (Senders::of(suite), Receivers::of(suite));
-            let header = plain(plane, SSRC, 1, &[]);
-            let mut packet = header.clone();
+            let mut packet = plain(plane, SSRC, 1, &[]);
             packet.resize(MOST - txs.overhead(plane), 0x5c);
             let protected = protect(&mut Sender::new(key(suite, 1)), plane, &packet).unwrap();
             let opened = unprotect(&mut Receiver::new(key(suite, 1)), plane, &protected);
             assert!(opened.unwrap() == packet, "{suite} {plane}");
 
-            let mut longer = header;
+            // One byte more, and it is too long when it is protected.
+            let mut longer = packet;
+            longer.push(0);
+            let refused = txs.protect(plane, &longer).unwrap_err();
+            assert_eq!(refused, ProtectError::Malformed(too_long(MOST + 1)));
             longer.resize(MOST + 1, 0x5c);
             let refused = txs.protect(plane, &longer).unwrap_err();
             assert_eq!(refused, ProtectError::Malformed(too_long(MOST + 1)));
-            longer.resize(MOST + 1000, 0x5c);
-            assert!(matches!(
-                rxs.unprotect(plane, &longer),
-                Err(UnprotectError::Malformed(HeaderError::TooLong { .. }))
-            ));
+            let refused = rxs.unprotect(plane, &longer).unwrap_err();
+            assert_eq!(refused, UnprotectError::Malformed(too_long(MOST + 1)));
         }
     }
 }
@@ -623,7 +623,7 @@ fn a_buffer_too_small_to_protect_into_is_refused_with_the_length_that_is_needed_
                     assert_eq!(refused, Err(ProtectError::BufferTooSmall { needed }));
                     assert_eq!(out, vec![FILL; size]);
                 }
-                for size in packet.len()..needed {
+                for size in 0..needed {
                     let mut buf = packet.clone();
                     buf.resize(size, FILL);
                     let before = buf.clone();
@@ -634,6 +634,13 @@ fn a_buffer_too_small_to_protect_into_is_refused_with_the_length_that_is_needed_
                     assert_eq!(refused, Err(ProtectError::BufferTooSmall { needed }));
                     assert_eq!(buf, before);
                 }
+                // Nor is there room for a length that no packet has.
+                let mut buf = packet.clone();
+                let refused = match plane {
+                    Plane::Rtp => in_place.protect_rtp(&mut buf, usize::MAX).is_err(),
+                    Plane::Rtcp => in_place.protect_rtcp(&mut buf, usize::MAX).is_err(),
+                };
+                assert!(refused && buf == packet);
                 // What is refused for another reason uses no index either.
                 let refused = protect(&mut between, plane, &packet[..5]);
                 assert!(matches!(refused, Err(ProtectError::Malformed(_))));
