@@ -339,6 +339,8 @@ fn a_key_that_does_not_go_with_the_others_is_refused_and_nothing_changes() {
                 refusals.push((numbered(suite, 1, 2), KeyRingError::DuplicateMki));
                 let same_mki = key(suite, 2).with_mki(mki(1, 2));
                 refusals.push((same_mki, KeyRingError::DuplicateMki));
+                let same_key = key(suite, 1).with_mki(mki(2, 2));
+                refusals.push((same_key, KeyRingError::KeyReused));
             } else {
                 refusals.push((numbered(suite, 2, 2), wrong_length(2)));
             }

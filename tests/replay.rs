@@ -605,6 +605,39 @@ fn a_removed_stream_of_a_sender_never_uses_an_index_again() {
 }
 
 #[test]
+fn a_removed_stream_is_back_when_it_is_given_a_rollover_counter_or_restarted() {
+    for suite in CryptoSuite::ALL {
+        let (mut tx, mut told) = pair(suite);
+        let mut restarted = Receiver::new(key(suite, 1));
+        for plane in PLANES {
+            let packet = send(&mut tx, plane, SSRC, 5);
+            for rx in [&mut told, &mut restarted] {
+                unprotect(rx, plane, &packet).unwrap();
+            }
+        }
+        assert!(tx.remove_stream(SSRC));
+        for rx in [&mut told, &mut restarted] {
+            assert!(rx.remove_stream(SSRC));
+            assert!(!rx.restart_rtcp(SSRC), "{suite}: there is none");
+        }
+        tx.set_roc(SSRC, 7).unwrap();
+        told.set_roc(SSRC, 7).unwrap();
+        restarted.restart_rtp(SSRC, 7).unwrap();
+        // It lives: what was set outlasts the keys, and it can be removed.
+        tx.rekey(key(suite, 2)).unwrap();
+        let packet = send(&mut tx, Plane::Rtp, SSRC, 2);
+        for mut rx in [told, restarted] {
+            assert_eq!(rx.ssrcs().collect::<Vec<_>>(), [SSRC], "{suite}");
+            rx.rekey(key(suite, 2)).unwrap();
+            assert_eq!(rx.roc(SSRC), Some(7), "{suite}");
+            let index = PacketIndex::new(7, 2);
+            assert_eq!(rx.verify_rtp(&packet), Ok(index), "{suite}");
+            assert!(rx.remove_stream(SSRC), "{suite}");
+        }
+    }
+}
+
+#[test]
 fn a_stream_without_history_leaves_nothing_behind_when_it_is_removed() {
     let suite = CryptoSuite::AesCm128HmacSha1_80;
     let mut tx = Sender::builder(key(suite, 1))
