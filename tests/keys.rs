@@ -950,6 +950,17 @@ fn rates() -> impl Iterator<Item = KeyDerivationRate> {
         .chain(exponents)
 }
 
+/// Every rate for one suite of each kind of cipher, for the others the least, the greatest, and those around a roll-over.
+fn rates_of(suite: CryptoSuite) -> impl Iterator<Item = KeyDerivationRate> {
+    let all = matches!(
+        suite,
+        CryptoSuite::AesCm128HmacSha1_80
+            | CryptoSuite::F8_128HmacSha1_32
+            | CryptoSuite::AeadAes256Gcm
+    );
+    rates().filter(move |rate| all || [0, 1, 15, 16, 17, 24].contains(&rate.exponent()))
+}
+
 fn pair_with(suite: CryptoSuite, rate: KeyDerivationRate) -> (Sender, Receiver) {
     (
         Sender::builder(key(suite, 1))
@@ -976,7 +987,7 @@ fn exponents_1_to_24_are_rates_and_no_others() {
 #[test]
 fn srtp_session_keys_change_exactly_at_multiples_of_the_rate() {
     for suite in CryptoSuite::ALL {
-        for rate in rates() {
+        for rate in rates_of(suite) {
             let epoch = 1 << rate.exponent();
             let last = PacketIndex::MAX.value();
             for edge in [epoch, 3 * epoch, last + 1 - epoch, last] {
@@ -1020,7 +1031,7 @@ fn a_sender_s_srtcp_session_keys_change_exactly_at_multiples_of_the_rate() {
 #[test]
 fn a_receiver_s_srtcp_session_keys_change_exactly_at_multiples_of_the_rate() {
     for suite in CryptoSuite::ALL {
-        for rate in rates() {
+        for rate in rates_of(suite) {
             let epoch = 1 << rate.exponent();
             let last = (1 << 31) - 1;
             let edges = [epoch, 2 * epoch, 5 * epoch, last + 1 - epoch];
@@ -1169,7 +1180,7 @@ fn the_rate_holds_for_keys_that_come_later() {
 #[test]
 fn a_late_joiner_under_a_rate_finds_the_epoch_from_the_rollover_counter() {
     for suite in authenticated() {
-        for rate in rates() {
+        for rate in rates_of(suite) {
             let (mut tx, _) = pair_with(suite, rate);
             tx.set_roc(SSRC, 0x0102_0304).unwrap();
             let builder = Receiver::builder(key(suite, 1)).key_derivation_rate(rate);
