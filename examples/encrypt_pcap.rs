@@ -175,6 +175,13 @@ impl Job {
             "{} cannot be both output and key file",
             job.output.display()
         );
+        for (written, what) in [(&job.output, "output"), (&job.key_file, "key file")] {
+            ensure!(
+                !arguments.keys.come_from(written),
+                "{} cannot be both --crypto-file and {what}",
+                written.display()
+            );
+        }
         ensure!(
             job.input.as_os_str() != "-" || !arguments.keys.read_standard_input(),
             "standard input cannot be both the capture and the keys"

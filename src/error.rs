@@ -149,7 +149,8 @@ pub enum UnprotectError {
     /// The packet's master key has accepted as many packets as its lifetime allows (RFC 4568 §6.1).
     #[error("the master key has reached its lifetime: the peer has to re-key")]
     KeyExpired,
-    /// The tag is wrong: another key, a wrong ROC, a changed packet, or no SRTP at all.
+    /// The tag is wrong: another key, a wrong ROC, a changed packet, or no SRTP at all. Who joins a stream late learns its ROC by
+    /// [`set_roc`](crate::Receiver::set_roc) or [`search_roc`](crate::ReceiverBuilder::search_roc).
     #[error(
         "SSRC {ssrc:#010x}: the packet does not authenticate (other key, other ROC, or changed on the way)"
     )]

@@ -20,9 +20,9 @@ const MAX_BASE64: usize = MAX_KEY_AND_SALT.div_ceil(3) * 4;
 /// A master key and master salt for one suite, of the right lengths.
 ///
 /// One key serves one direction: a [`Sender`](crate::Sender) or [`Receiver`](crate::Receiver) consumes it.
-/// The same key in both directions is the same keystream twice, which gives both packets away.
+/// The same key in both directions is the same keystream twice wherever an SSRC and an index meet, which gives both packets away.
 /// There is no `Clone`; a copy for another process takes [`secret_copy`](Self::secret_copy). The bytes are wiped on drop,
-/// here and in the contexts that take a key; what the compiler leaves behind on the stack when it moves a value, nobody can wipe.
+/// here and in the contexts that take a key; copies that the compiler leaves behind when it moves a value, on the stack or in the unused room of a type, nobody can wipe.
 #[derive(ZeroizeOnDrop)]
 pub struct MasterKey {
     key_and_salt: [u8; MAX_KEY_AND_SALT],

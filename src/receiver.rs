@@ -14,7 +14,7 @@ use crate::index::{OutOfRange, PacketIndex};
 use crate::key::MasterKey;
 use crate::layout::{Laid, Trailer, split_esrtcp};
 use crate::replay::{Refused, ReplayWindow};
-use crate::statistics::{Counting, UnprotectErrorCounts};
+use crate::statistics::UnprotectErrorCounts;
 use crate::stream::{self, NotAdmitted, Slot, Stream, TableFull};
 use crate::suite::CryptoSuite;
 use crate::transform::{Authentic, Position};
@@ -306,10 +306,15 @@ impl Receiver {
         let (Err(error), Some(other)) = (&opened, self.other_rtcp) else {
             return opened;
         };
-        // Which of two errors is the true one cannot be told: the first stands.
-        let opened = self
-            .open_rtcp_as(other, packet, ssrc, room)
-            .map_err(|_| *error)?;
+        use UnprotectError as E;
+        let opened =
+            self.open_rtcp_as(other, packet, ssrc, room)
+                .map_err(|second| match second {
+                    // Only an authentic packet gets so far: this length was the right one.
+                    E::EncryptionMismatch { .. } | E::TooManyStreams { .. } => second,
+                    // Which of two errors is the true one cannot be told: the first stands.
+                    _ => *error,
+                })?;
         self.context.formats.rtcp = other;
         self.other_rtcp = Some(first);
         Ok(opened)
@@ -427,8 +432,7 @@ impl Receiver {
         let full = |TableFull { most }| UnprotectError::TooManyStreams { ssrc, most };
         let stream = stream.map_err(full)?;
 
-        stream.accept(authentic);
-        stream.statistics.count_packet(at.plane, plain);
+        stream.accept(authentic, plain);
         if let Some(key) = ring.get_mut(key) {
             key.count(at);
         }

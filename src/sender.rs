@@ -391,3 +391,50 @@ impl fmt::Debug for Sender {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{CryptoSuite, Receiver};
+    use alloc::vec;
+
+    /// 2^31 packets are too many to send in a test: the counter is set to where they would have taken it.
+    #[test]
+    fn after_the_last_srtcp_index_a_sender_refuses_srtcp_of_that_ssrc_and_nothing_else() {
+        for suite in CryptoSuite::ALL {
+            let bytes = vec![7; suite.key_and_salt_len()];
+            let key = || MasterKey::new(suite, &bytes).unwrap();
+            let (mut tx, mut rx) = (Sender::new(key()), Receiver::new(key()));
+            let (ssrc, plane) = (5, Plane::Rtcp);
+            let report = [0x80, 201, 0, 1, 0, 0, 0, 5];
+            tx.protect_rtcp_vec(&mut report.to_vec()).unwrap();
+            let stream = tx.context.streams.get_mut(ssrc).unwrap();
+            stream.srtcp.mark_sent(0x7fff_fffe);
+
+            let mut last = report.to_vec();
+            tx.protect_rtcp_vec(&mut last).unwrap();
+            assert_eq!(rx.verify_rtcp(&last), Ok(0x7fff_ffff), "{suite}");
+
+            let used: Vec<_> = tx.keys().map(|(_, usage)| usage).collect();
+            for _ in 0..2 {
+                let mut packet = report.to_vec();
+                let refused = tx.protect_rtcp_vec(&mut packet);
+                assert_eq!(refused, Err(ProtectError::IndexExhausted { ssrc, plane }));
+                assert_eq!(packet, report, "{suite}");
+            }
+            assert!(tx.keys().map(|(_, usage)| usage).eq(used), "{suite}");
+            assert_eq!(tx.statistics().rtcp.errors.index_exhausted, 2);
+
+            let other = [0x80, 201, 0, 1, 0, 0, 0, 6];
+            assert!(tx.protect_rtcp_vec(&mut other.to_vec()).is_ok(), "{suite}");
+            let media = [0x80, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 5];
+            assert!(tx.protect_rtp_vec(&mut media.to_vec()).is_ok(), "{suite}");
+            // A removed stream stays at its end.
+            assert!(tx.remove_stream(ssrc));
+            assert!(
+                tx.protect_rtcp_vec(&mut report.to_vec()).is_err(),
+                "{suite}"
+            );
+        }
+    }
+}

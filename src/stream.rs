@@ -8,7 +8,7 @@ use alloc::{boxed::Box, vec::Vec};
 use crate::header::Plane;
 use crate::index::{OutOfRange, PacketIndex};
 use crate::replay::{Refused, ReplayWindow, ReplayWindowSize};
-use crate::statistics::{ErrorCounts, Statistics};
+use crate::statistics::{Counting, ErrorCounts, Statistics};
 use crate::transform::{Authentic, Position};
 
 /// How far ahead an index may run when nothing vouches for it (RFC 3711 §3.3.1: without authentication
@@ -82,7 +82,7 @@ impl SrtcpProgress for ReplayWindow {
     }
 }
 
-impl<Errors> Stream<ReplayWindow, Errors> {
+impl<Errors: ErrorCounts> Stream<ReplayWindow, Errors> {
     /// Would a packet at `at` that nothing vouches for run too far ahead? The error is the highest index so far.
     pub(crate) fn check_unproven(&self, at: Position) -> Result<(), u64> {
         let window = match at.plane {
@@ -99,12 +99,13 @@ impl<Errors> Stream<ReplayWindow, Errors> {
         }
     }
 
-    /// Moves on: marks the index, and in SRTP with it ROC and s_l (RFC 3711 §3.3.1; never backwards).
+    /// Moves on: marks the index, and in SRTP with it ROC and s_l (RFC 3711 §3.3.1; never backwards). Counts a packet of `plain` bytes.
     #[inline]
-    pub(crate) fn accept(&mut self, packet: &Authentic) {
+    pub(crate) fn accept(&mut self, packet: &Authentic, plain: usize) {
         let Position { plane, index, .. } = packet.position();
         match plane {
             Plane::Rtp => {
+                self.statistics.count_packet(Plane::Rtp, plain);
                 let before = self.rtp.window.highest();
                 self.rtp.window.mark(index);
                 // A straggler from before a counter that is set does not stand for the packet that it is set for.
@@ -112,7 +113,10 @@ impl<Errors> Stream<ReplayWindow, Errors> {
                     self.rtp.pending_roc = None;
                 }
             }
-            Plane::Rtcp => self.srtcp.mark(index),
+            Plane::Rtcp => {
+                self.statistics.count_packet(Plane::Rtcp, plain);
+                self.srtcp.mark(index);
+            }
         }
         self.removed_under = None;
     }
@@ -377,5 +381,22 @@ impl<S> StreamTable<S> {
 
     pub(crate) fn len(&self) -> usize {
         self.streams.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn srtcp_indices_end_at_2_to_the_31_minus_1_and_never_begin_again() {
+        for first in [0, 1] {
+            let mut counter = SrtcpCounter::NONE;
+            assert_eq!(counter.next(first), Some(first));
+            counter.mark_sent(0x7fff_fffe);
+            assert_eq!(counter.next(first), Some(0x7fff_ffff));
+            counter.mark_sent(0x7fff_ffff);
+            assert_eq!(counter.next(first), None);
+        }
     }
 }

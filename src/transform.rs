@@ -8,7 +8,7 @@ mod f8;
 mod gcm;
 mod hmac;
 
-use zeroize::ZeroizeOnDrop;
+use zeroize::{ZeroizeOnDrop, Zeroizing};
 
 use crate::header::Plane;
 use crate::kdf::{Kdf, Purpose};
@@ -29,10 +29,9 @@ pub(crate) struct Position {
 }
 
 impl Position {
-    /// The SSRC, and the index in the 6 bytes that counter mode and GCM give it in both planes.
-    fn ssrc_and_index(self) -> impl Iterator<Item = u8> {
-        let [_, _, index @ ..] = self.index.to_be_bytes();
-        self.ssrc.to_be_bytes().into_iter().chain(index)
+    /// `SSRC * 2^48 + i`, as counter mode and GCM have it in both planes.
+    fn ssrc_and_index(self) -> u128 {
+        u128::from(self.ssrc) << 48 | u128::from(self.index)
     }
 
     /// The rollover counter of an SRTP packet: the upper 32 bits of the 48.
@@ -42,24 +41,19 @@ impl Position {
     }
 }
 
-/// A session salt, wiped when dropped.
+/// A session salt as a number, big-endian; wiped when dropped.
 #[derive(ZeroizeOnDrop)]
-struct SessionSalt<const N: usize>([u8; N]);
+struct SessionSalt(u128);
 
-impl<const N: usize> SessionSalt<N> {
-    fn derive(kdf: &Kdf, plane: Plane, r: u64) -> Self {
-        let mut salt = Self([0; N]);
-        kdf.derive(plane, Purpose::Salt, r, &mut salt.0);
-        salt
-    }
-
-    /// The salt with the place of a packet XORed onto it.
-    fn xor(&self, place: impl Iterator<Item = u8>) -> [u8; N] {
-        let mut bytes = self.0;
-        for (byte, place) in bytes.iter_mut().zip(place) {
-            *byte ^= place;
-        }
-        bytes
+impl SessionSalt {
+    /// Derives a salt of `N` bytes.
+    fn derive<const N: usize>(kdf: &Kdf, plane: Plane, r: u64) -> Self {
+        let mut bytes = Zeroizing::new([0; N]);
+        kdf.derive(plane, Purpose::Salt, r, &mut *bytes);
+        let number = bytes
+            .iter()
+            .fold(0, |sum, byte| sum << 8 | u128::from(*byte));
+        Self(number)
     }
 }
 
@@ -108,7 +102,7 @@ impl Authentic {
 /// The session keys of one plane and what they do to a packet.
 #[expect(
     clippy::large_enum_variant,
-    reason = "a context has a handful of these, and a packet should meet no pointer"
+    reason = "keys for a new epoch are derived on the packet path, which does not allocate"
 )]
 pub(crate) enum Transform {
     Hmac(HmacTransform),

@@ -1096,3 +1096,30 @@ fn reduced_size_rtcp_of_any_packet_type_is_accepted() {
         }
     }
 }
+
+#[test]
+fn a_receiver_of_either_srtcp_tag_tells_an_unexpected_e_bit_under_the_other_length_too() {
+    for suite in CryptoSuite::ALL
+        .into_iter()
+        .filter(|suite| suite.rtp_tag_len() == 4)
+    {
+        if !suite.encrypts() {
+            continue;
+        }
+        let builder = Sender::builder(key(suite, 1)).srtcp_tag(SrtcpTag::Bytes4);
+        let mut sender = builder.unencrypted_srtcp().build().unwrap();
+        let builder = Receiver::builder(key(suite, 1)).accept_either_srtcp_tag();
+        let mut receiver = builder.build().unwrap();
+        for body in [0, 40] {
+            let mut packet = rtcp(7, &bytes(body));
+            sender.protect_rtcp_vec(&mut packet).unwrap();
+            let (ssrc, encrypted) = (7, false);
+            let mismatch = Err(UnprotectError::EncryptionMismatch { ssrc, encrypted });
+            assert_eq!(
+                receiver.unprotect_rtcp_vec(&mut packet),
+                mismatch,
+                "{suite}"
+            );
+        }
+    }
+}

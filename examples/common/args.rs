@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{self, IsTerminal as _, Read as _, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
@@ -10,6 +10,7 @@ use clap::{Args, Parser};
 use zeroize::Zeroizing;
 
 use super::decide::Search;
+use super::output::is_same_file;
 use super::ports::PortRule;
 
 /// Where to look for media.
@@ -60,6 +61,12 @@ pub(crate) struct KeyArgs {
 impl KeyArgs {
     pub(crate) fn are_given(&self) -> bool {
         !self.crypto.is_empty() || self.crypto_file.is_some()
+    }
+
+    /// Is `path` the file that the keys come from? It must not be written to.
+    pub(crate) fn come_from(&self, path: &Path) -> bool {
+        let file = self.crypto_file.as_deref();
+        file.is_some_and(|file| is_same_file(file, path))
     }
 
     pub(crate) fn read_standard_input(&self) -> bool {

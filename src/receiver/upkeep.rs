@@ -35,7 +35,8 @@ impl Receiver {
     }
 
     /// Replaces all master keys by this one, a new one, which may be for another suite. Streams keep their rollover counters and
-    /// replay windows (RFC 3711 §3.3.1); for a peer that starts anew there is [`restart_rtp`](Self::restart_rtp).
+    /// replay windows (RFC 3711 §3.3.1); for a peer that starts anew there is [`restart_rtp`](Self::restart_rtp). Packets under the old keys
+    /// that are still on their way no longer authenticate; with MKIs they would.
     ///
     /// # Errors
     /// [`BuildError`] if the options that the receiver was built with do not go with the key's suite, or if the receiver has or had this
@@ -69,8 +70,8 @@ impl Receiver {
     /// Sets the rollover counter of a stream, for who joins late: before the first packet, or later if it moves on.
     ///
     /// It holds until a packet authenticates that lies ahead of all before it, whose sequence number then counts as the
-    /// highest; packets after that are estimated from there. The value of the highest index so far changes nothing. A removed
-    /// stream is one again.
+    /// highest; packets after that are estimated from there. Setting the counter that the stream has changes nothing. A removed
+    /// stream comes back.
     ///
     /// # Errors
     /// [`RocError::Backwards`] if the stream is further on, [`RocError::TooManyStreams`] for a new SSRC beyond the cap;
@@ -80,7 +81,7 @@ impl Receiver {
     }
 
     /// Lets a stream begin anew, whose peer restarted its sequence numbers under the same SSRC: the next packet
-    /// is taken at rollover counter `roc`. A removed stream is one again.
+    /// is taken at rollover counter `roc`. A removed stream comes back.
     ///
     /// **This gives up replay protection** for the SRTP packets of the stream so far: under an unchanged master key they
     /// would be accepted again. SRTCP is untouched.

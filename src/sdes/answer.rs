@@ -157,7 +157,10 @@ fn weigh(
         } else {
             refused
         }),
-        false => Err(Decision::PlainRtp(PlainRtp { profile })),
+        false => Err(Decision::PlainRtp(PlainRtp {
+            profile,
+            declined: (!diagnoses.is_empty()).then_some(refused),
+        })),
     }
 }
 

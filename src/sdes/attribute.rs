@@ -99,7 +99,8 @@ impl CryptoAttribute {
         self.text.get(self.suite_name.clone()).unwrap_or_default()
     }
 
-    /// The master keys, in the order of the line, each with its MKI and lifetime. Empty if the suite is not known.
+    /// The master keys, in the order of the line, each with its MKI and lifetime. Empty if the suite is not known. The session parameters
+    /// are not in them: [`secret_sender`](Self::secret_sender) and [`secret_receiver`](Self::secret_receiver) apply those too.
     #[must_use]
     pub fn keys(&self) -> &[MasterKey] {
         &self.keys
@@ -156,7 +157,11 @@ impl fmt::Display for SessionParameter {
 }
 
 impl fmt::Debug for SessionParameter {
+    /// Without the text of an extension: a device may have put a key there.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
+        match self {
+            Self::Extension(_) => f.write_str("-…"),
+            other => fmt::Display::fmt(other, f),
+        }
     }
 }

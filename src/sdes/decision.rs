@@ -43,6 +43,20 @@ pub enum Verdict {
 pub struct PlainRtp {
     /// The profile of the `m=` line: a plain one.
     pub profile: Profile,
+    /// Why keys that were offered were declined. `None` if there were none.
+    pub declined: Option<RejectReason>,
+}
+
+impl core::fmt::Display for Verdict {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Chosen => f.write_str("chosen"),
+            Self::Acceptable => f.write_str("acceptable, another was chosen or none"),
+            Self::Unacceptable(why) => write!(f, "not acceptable: {why}"),
+            Self::Skipped(why) => write!(f, "passed over: {why}"),
+            Self::Invalid(error) => write!(f, "invalid: {error}"),
+        }
+    }
 }
 
 /// A stream that is refused.
@@ -203,6 +217,30 @@ impl Services {
             builder = builder.unauthenticated_srtp();
         }
         builder
+    }
+}
+
+/// Contexts from lines that are known on other ways than an offer and its answer.
+impl CryptoAttribute {
+    /// **Secret:** the sender that this line describes, with its first key and all its session parameters, for a test tool or signalling of one's
+    /// own. `None` if the suite is not known. A second sender with the same key repeats its keystream.
+    ///
+    /// # Errors
+    /// [`BuildError`] if the parameters contradict the suite, which those of a parsed line do not.
+    #[must_use]
+    pub fn secret_sender(&self) -> Option<Result<Sender, BuildError>> {
+        let key = self.keys().first()?.secret_copy();
+        Some(sender(self, key, &Policy::compatible()))
+    }
+
+    /// **Secret:** the receiver that this line describes, with all its keys and session parameters: for a monitor that knows the line.
+    /// `None` if the suite is not known.
+    ///
+    /// # Errors
+    /// [`BuildError`] if the parameters contradict the suite, which those of a parsed line do not.
+    #[must_use]
+    pub fn secret_receiver(&self) -> Option<Result<Receiver, BuildError>> {
+        receiver(self, &Policy::compatible())
     }
 }
 

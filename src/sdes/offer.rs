@@ -69,7 +69,7 @@ impl fmt::Debug for SrtpAccepted {
 
 impl Offer {
     /// Makes an offer under `policy`, with fresh keys from the operating system. Over [clear](Signalling::Clear) signalling it has no crypto
-    /// lines, unless the policy allows it; nor where SRTP is not offered.
+    /// lines, unless the policy allows it; nor where SRTP is not offered: see [`has_keys`](Self::has_keys).
     ///
     /// # Errors
     /// [`RandomError`](crate::RandomError) if the operating system gives no random bytes.
@@ -89,7 +89,8 @@ impl Offer {
         mut generate: impl FnMut(CryptoSuite) -> Result<MasterKey, E>,
     ) -> Result<Self, E> {
         let offers = matches!(policy.mode, SrtpMode::Opportunistic | SrtpMode::Required);
-        let mut lines = Vec::new();
+        // Room for all keys at once: growing would leave copies behind.
+        let mut lines = Vec::with_capacity(policy.suites.len());
         if offers && policy.trusts(signalling) {
             for (suite, tag) in policy.suites.iter().zip(1..) {
                 let key = dressed(generate(*suite)?, policy);
@@ -108,7 +109,9 @@ impl Offer {
 
     /// **Secret:** rebuilds an offer from the section that was sent, keys included, in another process for instance.
     ///
-    /// Its senders begin at index 0: only before any media was sent under these keys.
+    /// Its senders begin at index 0: only before any media was sent under these keys. The offer was sent, so the mode and the suites of
+    /// `policy` are not consulted again. Lines of unknown suites are passed over, and a transport other than the four
+    /// [profiles](Profile) counts as `RTP/AVP`.
     ///
     /// # Errors
     /// What is wrong with the first line that is not usable.
@@ -116,7 +119,7 @@ impl Offer {
         section: &MediaSection<'_>,
         policy: &Policy,
     ) -> Result<Self, LineError> {
-        let mut lines = Vec::new();
+        let mut lines = Vec::with_capacity(section.attributes.len());
         for (_, text) in section.crypto_lines() {
             match CryptoAttribute::parse(text, policy.parse_mode) {
                 Line::Usable(attribute) => lines.push(OfferedLine {
@@ -132,6 +135,13 @@ impl Offer {
             profile: section.transport.parse().unwrap_or(Profile::Avp),
             lines,
         })
+    }
+
+    /// Does it offer SRTP at all? Without keys under a [secure](Profile::is_secure) profile it is an offer that no peer can accept, and
+    /// not to be sent: the signalling is not secure enough for the policy, or that lists no suite.
+    #[must_use]
+    pub fn has_keys(&self) -> bool {
+        !self.lines.is_empty()
     }
 
     /// The profile for the `m=` line.
@@ -188,7 +198,10 @@ impl Offer {
         if profile.is_secure() || self.profile.is_secure() {
             return Err(Reason::AnsweredWithoutCrypto);
         }
-        Ok(Accepted::PlainRtp(PlainRtp { profile }))
+        Ok(Accepted::PlainRtp(PlainRtp {
+            profile,
+            declined: None,
+        }))
     }
 
     fn with_crypto(
@@ -209,6 +222,8 @@ impl Offer {
         if Services::of(theirs) != Services::of(&line.attribute) {
             return Err(Reason::ParametersChanged);
         }
+        let acceptable = self.policy.check_declared(theirs);
+        acceptable.map_err(|_| Reason::ParameterProhibited)?;
         let receiver = decision::receiver(theirs, &self.policy).and_then(Result::ok);
         let receiver = receiver.ok_or(Reason::ParameterProhibited)?;
         let key = line.key.take();

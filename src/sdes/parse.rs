@@ -214,7 +214,9 @@ fn parse_keys(
     suite: CryptoSuite,
     mode: ParseMode,
 ) -> Result<Option<Vec<MasterKey>>, LineError> {
-    let mut keys: Vec<MasterKey> = Vec::new();
+    // Room for all of them at once: growing would leave copies behind.
+    let several = field.text.matches(';').count() + 1;
+    let mut keys: Vec<MasterKey> = Vec::with_capacity(several.min(MAX_KEYS));
     let mut all_inline = true;
     for parameter in field.split(';') {
         let (method, info) = parameter

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::attribute::{CryptoAttribute, ParseMode, SessionParameter};
+use super::attribute::{CryptoAttribute, FecOrder, ParseMode, SessionParameter};
 use super::error::Unacceptable;
 use crate::key::Lifetime;
 use crate::{CryptoSuite, KeyDerivationRate};
@@ -134,6 +134,7 @@ impl Policy {
     }
 
     /// Opportunistic SRTP in `RTP/AVP`, `AES_CM_128_HMAC_SHA1_80` first, which every peer has, and three lines, which fit every INVITE.
+    /// In an answer the order of the offer decides, unless [`order`](Policy::order) says otherwise.
     #[must_use]
     pub fn compatible() -> Self {
         use CryptoSuite as S;
@@ -146,7 +147,7 @@ impl Policy {
     }
 
     /// Everything that a SIP trunk's nine-line offer lists, in its order: GCM with 8-byte tags, counter mode with 80- and 32-bit tags for three
-    /// key lengths, and no authentication at all last. Opportunistic, in `RTP/AVP`.
+    /// key lengths, and last `AES_CM_128_NULL_AUTH`, **which anybody can forge**. Opportunistic, in `RTP/AVP`.
     #[must_use]
     pub fn everything_the_carrier_listed() -> Self {
         use CryptoSuite as S;
@@ -165,15 +166,16 @@ impl Policy {
     }
 }
 
-/// Presets that accept what [`compatible`](Policy::compatible) does, and offer nothing.
+/// Presets that offer nothing.
 impl Policy {
-    /// SRTP is off here, but an offer of it is honoured.
+    /// SRTP is off here, but an offer of it is honoured, under the suites of [`compatible`](Policy::compatible).
     #[must_use]
     pub fn when_offered() -> Self {
         Self::compatible().mode(SrtpMode::WhenOffered)
     }
 
-    /// SRTP is off here, and refused.
+    /// SRTP is off here: a secure profile is refused, an opportunistic offer declined by plain RTP, or refused if
+    /// [`crypto_in_avp`](Policy::crypto_in_avp) says so.
     #[must_use]
     pub fn disabled() -> Self {
         Self::compatible().mode(SrtpMode::Disabled)
@@ -216,7 +218,7 @@ impl Policy {
         self
     }
 
-    /// Offers `RTP/SAVP` rather than `RTP/AVP` with keys. Default: when SRTP is required.
+    /// Offers `RTP/SAVP` rather than `RTP/AVP` with keys. Default: `RTP/SAVP` for [`strong`](Self::strong), else `RTP/AVP`.
     #[must_use]
     pub fn offer_secure_profile(mut self, secure: bool) -> Self {
         self.offers_secure_profile = secure;
@@ -244,7 +246,7 @@ impl Policy {
         self
     }
 
-    /// Writes keys with an MKI of 1, in so many bytes (1 to 128). Default: none.
+    /// Writes keys with an MKI of 1, in so many bytes, 1 to 128; any other number means none. Default: none.
     #[must_use]
     pub fn write_mki(mut self, len: u8) -> Self {
         self.mki_len = Some(usize::from(len));
@@ -258,10 +260,11 @@ impl Policy {
         self
     }
 
-    /// Declares `KDR` for what this side sends. Default: none. Few peers have it.
+    /// Declares `KDR` for what this side sends. Default: none, as for [`EVERY_PACKET`](KeyDerivationRate::EVERY_PACKET), which cannot be
+    /// signalled (RFC 4568 §6.3.1). Few peers have it.
     #[must_use]
     pub fn key_derivation_rate(mut self, rate: KeyDerivationRate) -> Self {
-        self.rate = Some(rate);
+        self.rate = Some(rate).filter(|rate| *rate != KeyDerivationRate::EVERY_PACKET);
         self
     }
 
@@ -317,34 +320,40 @@ impl Policy {
         if !self.suites.contains(&suite) {
             return Err(Unacceptable::Suite);
         }
-        if !self.accepts_mki && line.keys().iter().any(|key| key.mki().is_some()) {
-            return Err(Unacceptable::Mki);
-        }
+        self.check_declared(line)?;
         for parameter in line.parameters() {
-            self.check_parameter(parameter)?;
+            let (allowed, otherwise) = match parameter {
+                SessionParameter::UnencryptedSrtp => {
+                    (self.allows_unencrypted_srtp, Unacceptable::UnencryptedSrtp)
+                }
+                SessionParameter::UnencryptedSrtcp => {
+                    let otherwise = Unacceptable::UnencryptedSrtcp;
+                    (self.allows_unencrypted_srtcp, otherwise)
+                }
+                SessionParameter::UnauthenticatedSrtp => {
+                    let otherwise = Unacceptable::UnauthenticatedSrtp;
+                    (self.allows_unauthenticated_srtp, otherwise)
+                }
+                _ => continue,
+            };
+            allowed.then_some(()).ok_or(otherwise)?;
         }
         Ok(suite)
     }
 
-    fn check_parameter(&self, parameter: &SessionParameter) -> Result<(), Unacceptable> {
-        use super::FecOrder;
-        let (allowed, otherwise) = match parameter {
-            SessionParameter::UnencryptedSrtp => {
-                (self.allows_unencrypted_srtp, Unacceptable::UnencryptedSrtp)
-            }
-            SessionParameter::UnencryptedSrtcp => (
-                self.allows_unencrypted_srtcp,
-                Unacceptable::UnencryptedSrtcp,
-            ),
-            SessionParameter::UnauthenticatedSrtp => {
-                let otherwise = Unacceptable::UnauthenticatedSrtp;
-                (self.allows_unauthenticated_srtp, otherwise)
-            }
-            // This crate does no FEC: FEC before SRTP is what the application may do by itself.
-            SessionParameter::FecOrder(FecOrder::SrtpFec) => (false, Unacceptable::Fec),
-            SessionParameter::FecKey(_) => (false, Unacceptable::Fec),
-            _ => (true, Unacceptable::Fec),
+    /// Is what a line declares for its own direction acceptable, apart from what is negotiated for both?
+    pub(super) fn check_declared(&self, line: &CryptoAttribute) -> Result<(), Unacceptable> {
+        if !self.accepts_mki && line.keys().iter().any(|key| key.mki().is_some()) {
+            return Err(Unacceptable::Mki);
+        }
+        // This crate does no FEC: FEC before SRTP is what the application may do by itself.
+        let needs_fec = |parameter: &SessionParameter| {
+            use SessionParameter as P;
+            matches!(parameter, P::FecOrder(FecOrder::SrtpFec) | P::FecKey(_))
         };
-        allowed.then_some(()).ok_or(otherwise)
+        match line.parameters().iter().any(needs_fec) {
+            true => Err(Unacceptable::Fec),
+            false => Ok(()),
+        }
     }
 }

@@ -32,6 +32,12 @@ impl CryptoAttribute {
         if name.parse() != Ok(suite) {
             return Err(LineErrorKind::Suite);
         }
+        if parameters
+            .iter()
+            .any(|parameter| !is_itself_in_text(parameter))
+        {
+            return Err(LineErrorKind::SessionParameter);
+        }
         let mut text = Zeroizing::new(String::with_capacity(capacity(keys, parameters)));
         let _ = write!(text, "{tag} {name} ");
         write_keys(&mut text, keys);
@@ -52,6 +58,22 @@ impl CryptoAttribute {
             Line::Invalid(error) => Err(error.kind),
             Line::Skipped { .. } => Err(LineErrorKind::KeySyntax),
         }
+    }
+}
+
+/// Would the parser read it as what it is? An extension is text of the caller's: a dash, and visible characters of which the
+/// first is no dash (RFC 4568 §9.2).
+fn is_itself_in_text(parameter: &SessionParameter) -> bool {
+    match parameter {
+        SessionParameter::Extension(text) => match text.as_bytes() {
+            [b'-', first, rest @ ..] => {
+                *first != b'-' && first.is_ascii_graphic() && rest.iter().all(u8::is_ascii_graphic)
+            }
+            _ => false,
+        },
+        SessionParameter::KeyDerivationRate(rate) => rate.exponent() > 0,
+        SessionParameter::WindowSizeHint(packets) => *packets >= 64,
+        _ => true,
     }
 }
 
@@ -136,6 +158,33 @@ mod tests {
                     (key.mki(), key.lifetime())
                 );
             }
+        }
+    }
+
+    #[test]
+    fn an_extension_that_would_be_read_as_something_else_is_not_written() {
+        let suite = CryptoSuite::AesCm128HmacSha1_80;
+        let write = |text: &str| {
+            let extension = SessionParameter::Extension(text.into());
+            CryptoAttribute::new(1, None, &[key(suite, 9)], &[extension])
+        };
+        assert_eq!(write("-foo=bar").unwrap().parameters().len(), 1);
+        for text in [
+            "",
+            "-",
+            "--x",
+            "UNENCRYPTED_SRTP",
+            "KDR=1",
+            "-x KDR=3",
+            "-x\tKDR=3",
+            "-x\n",
+            "-é",
+        ] {
+            assert_eq!(
+                write(text).unwrap_err(),
+                LineErrorKind::SessionParameter,
+                "{text:?}"
+            );
         }
     }
 

@@ -50,7 +50,8 @@ impl Sender {
     }
 
     /// Replaces all master keys by this one, a new one, which may be for another suite. Streams keep their rollover counters and SRTCP
-    /// indices: a new key does not reset them (RFC 3711 §3.3.1, §3.4).
+    /// indices: a new key does not reset them (RFC 3711 §3.3.1, §3.4). Where no packet on its way may be lost, use MKIs: the receiver
+    /// adds the new key, the sender adds and selects it, and later both remove the old one.
     ///
     /// # Errors
     /// [`BuildError`] if the options that the sender was built with do not go with the key's suite, or if the sender has or had this very

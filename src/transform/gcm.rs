@@ -9,7 +9,7 @@ use crate::suite::CryptoSuite;
 
 pub(crate) struct GcmTransform {
     gcm: Gcm,
-    salt: SessionSalt<12>,
+    salt: SessionSalt,
 }
 
 impl GcmTransform {
@@ -19,17 +19,18 @@ impl GcmTransform {
         });
         Self {
             gcm: Gcm::new(aes),
-            salt: SessionSalt::derive(kdf, plane, r),
+            salt: SessionSalt::derive::<12>(kdf, plane, r),
         }
     }
 
     #[inline]
     pub(super) fn seal(&self, packet: &mut Laid<&mut [u8]>, at: Position, enciphered: bool) {
+        let nonce = self.nonce(at);
         if enciphered {
             let (_, payload) = packet.header_and_payload_mut();
-            self.gcm.xor_keystream(&self.nonce(at), payload);
+            self.gcm.xor_keystream(&nonce, payload);
         }
-        let tag = self.tag(packet, at, enciphered);
+        let tag = self.tag(packet, &nonce, enciphered);
         packet.write_tag(&tag);
     }
 
@@ -40,7 +41,7 @@ impl GcmTransform {
         at: Position,
         enciphered: bool,
     ) -> Option<Authentic> {
-        let tag = self.tag(packet, at, enciphered);
+        let tag = self.tag(packet, &self.nonce(at), enciphered);
         Authentic::verified(at, is_truncation_of(packet.tag()?, &tag))
     }
 
@@ -51,19 +52,25 @@ impl GcmTransform {
 
     /// The associated data is the header and, in SRTCP, the ESRTCP word (RFC 7714 §8.2, §9.2); of SRTCP that is
     /// not enciphered, all of the packet and the word (§9.3).
-    fn tag<B: AsRef<[u8]>>(&self, packet: &Laid<B>, at: Position, enciphered: bool) -> [u8; BLOCK] {
+    fn tag<B: AsRef<[u8]>>(
+        &self,
+        packet: &Laid<B>,
+        nonce: &[u8; 12],
+        enciphered: bool,
+    ) -> [u8; BLOCK] {
         let (aad, ciphertext) = if enciphered {
             (packet.header(), packet.payload())
         } else {
             (packet.header_and_payload(), &[][..])
         };
-        self.gcm
-            .tag(&self.nonce(at), aad, packet.word(), ciphertext)
+        self.gcm.tag(nonce, aad, packet.word(), ciphertext)
     }
 
     /// §8.1, §9.1: two zero bytes, SSRC, and ROC‖SEQ or the SRTCP index in 6 bytes, XORed with the salt.
     fn nonce(&self, at: Position) -> [u8; 12] {
-        self.salt.xor([0; 2].into_iter().chain(at.ssrc_and_index()))
+        let nonce = self.salt.0 ^ at.ssrc_and_index();
+        let [_, _, _, _, nonce @ ..] = nonce.to_be_bytes();
+        nonce
     }
 }
 
@@ -102,7 +109,12 @@ mod tests {
             });
             GcmTransform {
                 gcm: Gcm::new(aes),
-                salt: SessionSalt(*self.session_salt.0.first_chunk().unwrap()),
+                salt: SessionSalt(
+                    self.session_salt
+                        .0
+                        .iter()
+                        .fold(0, |sum, byte| sum << 8 | u128::from(*byte)),
+                ),
             }
         }
 

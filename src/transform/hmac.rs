@@ -16,9 +16,10 @@ pub(crate) struct HmacTransform {
     hmac: HmacSha1,
 }
 
+/// How the payload is enciphered.
 #[expect(
     clippy::large_enum_variant,
-    reason = "two AES schedules for f8, one for counter mode: a context has a handful of these, and a packet should meet no pointer"
+    reason = "keys for a new epoch are derived on the packet path, which does not allocate"
 )]
 enum Cipher {
     CounterMode(CounterMode),
@@ -42,11 +43,18 @@ impl HmacTransform {
     pub(super) fn derive(suite: CryptoSuite, kdf: &Kdf, plane: Plane, r: u64) -> Self {
         let size = suite.aes_key_size();
         let derive_key = |key: &mut [u8]| kdf.derive(plane, Purpose::Encryption, r, key);
-        let salt = SessionSalt::derive(kdf, plane, r);
         let cipher = match suite.cipher() {
-            CipherKind::F8 => Cipher::F8(F8::new(size, derive_key, &salt.0)),
+            CipherKind::F8 => {
+                let mut salt = Zeroizing::new([0; 14]);
+                kdf.derive(plane, Purpose::Salt, r, &mut *salt);
+                Cipher::F8(F8::new(size, derive_key, &*salt))
+            }
             CipherKind::Null => Cipher::Null,
-            _ => Cipher::CounterMode(CounterMode::new(Aes::new(size, derive_key), salt)),
+            _ => {
+                let salt = SessionSalt::derive::<14>(kdf, plane, r);
+                let aes = Aes::new(size, derive_key);
+                Cipher::CounterMode(CounterMode::new(aes, salt))
+            }
         };
         let mut auth_key = Zeroizing::new([0; SHA1_LEN]);
         kdf.derive(plane, Purpose::Authentication, r, &mut *auth_key);

@@ -192,6 +192,18 @@ fn arguments_that_make_no_sense() {
     assert!(error_on(&file, &["--nonsense"]).contains("unexpected argument '--nonsense'"));
     assert!(error_on(&file, &["--keys", "in"]).contains("both input and key file"));
     assert!(error_on(&file, &["--keys", "out"]).contains("both output and key file"));
+    for written in [&["in", "keys"][..], &["in", "out", "--keys", "keys"]] {
+        let place = Place::with(&file);
+        std::fs::write(place.path("keys"), "1.2.3.4:5=a=crypto:1 precious").unwrap();
+        let arguments = [&["--force", "--crypto-file", "keys"], written].concat();
+        let run = place.run(&arguments);
+        let error = run.expect_error();
+        assert!(
+            error.contains("keys cannot be both --crypto-file and"),
+            "{error}"
+        );
+        assert!(place.read_text("keys").contains("precious"), "left alone");
+    }
     assert!(error_on(&file, &["--keys", "a", "--print-keys"]).contains("cannot be used with"));
     let short =
         "a=crypto:1 AES_256_CM_HMAC_SHA1_80 inline:d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj";
