@@ -29,7 +29,7 @@ pub(crate) struct SearchArgs {
     #[arg(long)]
     no_heuristic: bool,
 
-    /// Take also media that seems to be SRTP already
+    /// Take also media that is SRTP already, by its session description or, without one, by its looks
     #[arg(long)]
     even_srtp: bool,
 }

@@ -186,7 +186,7 @@ impl<R: Read> CaptureReader<R> {
 
     fn cut_short(&self) -> String {
         format!(
-            "cut short: the file ends inside the record that begins at byte {}; `editcap IN OUT` saves the whole packets before it",
+            "cut short, or a length in it is damaged: the file ends inside the record that begins at byte {}; `editcap IN OUT` saves the whole packets before it",
             self.offset
         )
     }
