@@ -97,10 +97,11 @@ pub(crate) struct RingKey {
 
 impl RingKey {
     fn new(key: &MasterKey, rate: Option<KeyDerivationRate>, serial: u64) -> Self {
+        let kdf = Kdf::new(key);
         Self {
-            check: KeyCheck::of(key),
-            rtp: SessionKeys::new(key, Plane::Rtp, rate),
-            rtcp: SessionKeys::new(key, Plane::Rtcp, rate),
+            check: KeyCheck::of(&kdf),
+            rtp: SessionKeys::new(key, &kdf, Plane::Rtp, rate),
+            rtcp: SessionKeys::new(key, &kdf, Plane::Rtcp, rate),
             usage: KeyUsage::of(key),
             mki: key.mki().cloned(),
             serial,
@@ -150,15 +151,15 @@ enum SessionKeys {
 }
 
 impl SessionKeys {
-    fn new(key: &MasterKey, plane: Plane, rate: Option<KeyDerivationRate>) -> Self {
-        let kdf = Kdf::new(key);
+    fn new(key: &MasterKey, kdf: &Kdf, plane: Plane, rate: Option<KeyDerivationRate>) -> Self {
         match rate {
             None => {
-                let transform = Transform::derive(key.suite(), &kdf, plane, 0);
+                let transform = Transform::derive(key.suite(), kdf, plane, 0);
                 Self::Once(Box::new(transform))
             }
             Some(rate) => {
-                let keys = EpochKeys::new(key.suite(), kdf, plane, rate);
+                // It goes on deriving, with a function of its own.
+                let keys = EpochKeys::new(key.suite(), Kdf::new(key), plane, rate);
                 Self::PerEpoch(Box::new(keys))
             }
         }
@@ -240,9 +241,9 @@ impl EpochKeys {
 struct KeyCheck(Zeroizing<[u8; 16]>);
 
 impl KeyCheck {
-    fn of(key: &MasterKey) -> Self {
+    fn of(kdf: &Kdf) -> Self {
         let mut bytes = Zeroizing::new([0; 16]);
-        Kdf::new(key).derive_check(&mut *bytes);
+        kdf.derive_check(&mut *bytes);
         Self(bytes)
     }
 
@@ -280,22 +281,21 @@ impl KeyRing {
 
     /// Replaces all keys by one, which may be for another suite.
     pub(crate) fn replace(&mut self, key: &MasterKey) -> Result<(), KeyRingError> {
-        self.check_new(key)?;
+        let ready = self.make_ready(key)?;
         self.suite = key.suite();
-        let key = Box::new(RingKey::new(key, self.rate, self.next_serial));
-        let former = core::mem::replace(&mut self.keys, Vec::from([key]));
+        let former = core::mem::replace(&mut self.keys, Vec::from([ready]));
         self.former.extend(former.into_iter().map(|key| key.check));
         self.next_serial += 1;
         Ok(())
     }
 
-    /// Is `key` none that is or was here?
-    fn check_new(&self, key: &MasterKey) -> Result<(), KeyRingError> {
-        let check = KeyCheck::of(key);
-        let here = self.keys.iter().map(|key| &key.check);
-        match here.chain(&self.former).any(|other| check.matches(other)) {
+    /// Makes `key` ready for packets, if it is none that is or was here.
+    fn make_ready(&self, key: &MasterKey) -> Result<Box<RingKey>, KeyRingError> {
+        let ready = Box::new(RingKey::new(key, self.rate, self.next_serial));
+        let mut others = self.keys.iter().map(|key| &key.check).chain(&self.former);
+        match others.any(|other| ready.check.matches(other)) {
             true => Err(KeyRingError::KeyReused),
-            false => Ok(()),
+            false => Ok(ready),
         }
     }
 
@@ -321,9 +321,8 @@ impl KeyRing {
         if self.keys.len() >= MAX_KEYS {
             return Err(KeyRingError::TooManyKeys { most: MAX_KEYS });
         }
-        self.check_new(key)?;
-        let key = Box::new(RingKey::new(key, self.rate, self.next_serial));
-        self.keys.push(key);
+        let ready = self.make_ready(key)?;
+        self.keys.push(ready);
         self.next_serial += 1;
         Ok(())
     }

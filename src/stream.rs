@@ -336,15 +336,6 @@ impl<S> StreamTable<S> {
         }
     }
 
-    /// Is there room for the stream at `slot`? A known one has its place.
-    #[inline]
-    pub(crate) fn check_room(&self, slot: Slot) -> Result<(), TableFull> {
-        match slot {
-            Slot::New(_) if self.streams.len() >= self.most => Err(TableFull { most: self.most }),
-            _ => Ok(()),
-        }
-    }
-
     /// The stream at `slot`, made by `new` if it is not known and there is room.
     ///
     /// `slot` is of a [`find`](Self::find) since which the table has not changed.
@@ -355,15 +346,15 @@ impl<S> StreamTable<S> {
         ssrc: u32,
         new: impl FnOnce() -> S,
     ) -> Result<&mut S, TableFull> {
-        self.check_room(slot)?;
+        let full = TableFull { most: self.most };
         let at = match slot {
             Slot::Known(at) => at,
+            Slot::New(_) if self.streams.len() >= self.most => return Err(full),
             Slot::New(at) => {
                 self.streams.insert(at, (ssrc, Box::new(new())));
                 at
             }
         };
-        let full = TableFull { most: self.most };
         let stream = self.streams.get_mut(at).ok_or(full)?;
         Ok(stream.1.as_mut())
     }

@@ -11,8 +11,7 @@ use std::path::Path;
 use common::{hex, read_json, vectors};
 use serde::Deserialize;
 use srtp_sdes::{
-    CryptoSuite, EBitPolicy, MasterKey, Mki, PacketIndex, Receiver, ReceiverBuilder, Sender,
-    SenderBuilder, SrtcpTag,
+    Builder, CryptoSuite, EBitPolicy, MasterKey, Mki, PacketIndex, Receiver, Sender, SrtcpTag,
 };
 
 #[derive(Deserialize)]
@@ -104,13 +103,16 @@ impl Case {
         self.options.rtp_tag_len == 0 && self.suite().rtp_tag_len() != 0
     }
 
-    fn sender(&self) -> Sender {
-        let mut keys = self.keys().into_iter();
-        let mut builder: SenderBuilder = Sender::builder(keys.next().unwrap())
-            .first_srtcp_index_1()
+    /// The builder with what the options say of either direction, and all keys but the first.
+    fn configured<D>(&self, mut builder: Builder<D>) -> Builder<D> {
+        builder = builder
             .srtcp_tag(self.srtcp_tag())
             .initial_roc(self.options.start_roc);
-        builder = keys.fold(builder, SenderBuilder::add_key);
+        builder = self
+            .keys()
+            .into_iter()
+            .skip(1)
+            .fold(builder, Builder::add_key);
         if self.unencrypted_srtp() {
             builder = builder.unencrypted_srtp();
         }
@@ -120,25 +122,18 @@ impl Case {
         if self.unauthenticated_srtp() {
             builder = builder.unauthenticated_srtp();
         }
+        builder
+    }
+
+    fn sender(&self) -> Sender {
+        let builder = Sender::builder(self.keys().remove(0));
+        let builder = self.configured(builder).first_srtcp_index_1();
         builder.build().unwrap()
     }
 
     fn receiver(&self) -> Receiver {
-        let mut keys = self.keys().into_iter();
-        let mut builder: ReceiverBuilder = Receiver::builder(keys.next().unwrap())
-            .srtcp_tag(self.srtcp_tag())
-            .e_bit(EBitPolicy::AsAgreed)
-            .initial_roc(self.options.start_roc);
-        builder = keys.fold(builder, ReceiverBuilder::add_key);
-        if self.unencrypted_srtp() {
-            builder = builder.unencrypted_srtp();
-        }
-        if self.unencrypted_srtcp() {
-            builder = builder.unencrypted_srtcp();
-        }
-        if self.unauthenticated_srtp() {
-            builder = builder.unauthenticated_srtp();
-        }
+        let builder = Receiver::builder(self.keys().remove(0));
+        let builder = self.configured(builder).e_bit(EBitPolicy::AsAgreed);
         builder.build().unwrap()
     }
 }

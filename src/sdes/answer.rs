@@ -135,6 +135,7 @@ fn weigh(
         return Err(Decision::PassOn);
     }
     let refused = match (profile.is_secure(), diagnoses.is_empty()) {
+        (true, _) if policy.mode == SrtpMode::Disabled => Some(Reason::SrtpDisabled),
         (true, true) => Some(Reason::NoKeying),
         (false, true) => Some(Reason::SrtpRequired),
         (false, false) if policy.crypto_in_avp == CryptoInAvp::Reject => {
@@ -152,11 +153,7 @@ fn weigh(
     };
     // RFC 8643 §3.2: an opportunistic offer may be declined, by plain RTP, if that is enough for us.
     match profile.is_secure() || policy.mode == SrtpMode::Required {
-        true => reject(if policy.mode == SrtpMode::Disabled {
-            Reason::SrtpDisabled
-        } else {
-            refused
-        }),
+        true => reject(refused),
         false => Err(Decision::PlainRtp(PlainRtp {
             profile,
             declined: (!diagnoses.is_empty()).then_some(refused),
