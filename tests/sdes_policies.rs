@@ -446,6 +446,13 @@ fn crypto_in_avp_is_taken_passed_over_or_refused_and_in_savp_always_taken() {
             let savp = answer(&format!("{SAVP}{feedback}"), &[&crypto], &policy);
             assert_eq!(word(&savp.decision), "srtp", "{meaning:?} {mode:?}");
         }
+        if let Decision::PlainRtp(plain) = answer(AVP, &[&crypto], &policy).decision {
+            assert_eq!(
+                plain.declined,
+                Some(srtp_sdes::sdes::RejectReason::CryptoInAvp),
+                "and says why"
+            );
+        }
         if mode == SrtpMode::Opportunistic {
             let nothing = answer(AVP, &["a=sendrecv"], &policy);
             assert_eq!(

@@ -141,7 +141,10 @@ fn weigh(
         (false, false) if policy.crypto_in_avp == CryptoInAvp::Reject => {
             return reject(Reason::CryptoInAvp);
         }
-        (false, false) if policy.crypto_in_avp == CryptoInAvp::Ignore => Some(Reason::SrtpRequired),
+        (false, false) if policy.crypto_in_avp == CryptoInAvp::Ignore => match policy.mode {
+            SrtpMode::Required => Some(Reason::SrtpRequired),
+            _ => Some(Reason::CryptoInAvp),
+        },
         _ if policy.mode == SrtpMode::Disabled => Some(Reason::SrtpDisabled),
         _ if !policy.trusts(signalling) => Some(Reason::SignallingNotSecure),
         _ => None,

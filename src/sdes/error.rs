@@ -156,8 +156,8 @@ pub enum RejectReason {
     /// The keys travelled in the clear (RFC 4568 §8).
     #[error("keys came over signalling that is not secure")]
     SignallingNotSecure,
-    /// `a=crypto` under `RTP/AVP`, which the policy refuses.
-    #[error("a=crypto under a plain profile is refused")]
+    /// `a=crypto` under `RTP/AVP`, which the policy refuses or passes over.
+    #[error("a=crypto under a plain profile is not accepted")]
     CryptoInAvp,
     /// A secure profile without a crypto line.
     #[error("a secure profile without a=crypto")]
