@@ -1248,3 +1248,30 @@ fn a_rejection_is_a_value_that_can_be_kept() {
     assert_ne!(one, other);
     assert_eq!(one, rejection(SAVP));
 }
+
+#[test]
+fn contexts_straight_from_a_line_have_its_session_parameters() {
+    let key = fresh(CryptoSuite::AesCm128HmacSha1_80).unwrap();
+    let rate = srtp_sdes::KeyDerivationRate::from_exponent(1).unwrap();
+    let parameters = [
+        srtp_sdes::sdes::SessionParameter::UnencryptedSrtcp,
+        srtp_sdes::sdes::SessionParameter::KeyDerivationRate(rate),
+    ];
+    let line = CryptoAttribute::new(1, None, &[key], &parameters).unwrap();
+    let mut sender = line.secret_sender().unwrap().unwrap();
+    let mut receiver = line.secret_receiver().unwrap().unwrap();
+    for seq in 0..5 {
+        let mut media = common::rtp(7, seq, b"media");
+        sender.protect_rtp_vec(&mut media).unwrap();
+        receiver.unprotect_rtp_vec(&mut media).unwrap();
+        assert_eq!(media, common::rtp(7, seq, b"media"));
+    }
+    let mut control = common::rtcp(7, &[1, 2, 3, 4]);
+    sender.protect_rtcp_vec(&mut control).unwrap();
+    assert_eq!(
+        control[8..16],
+        [1, 2, 3, 4, 0, 0, 0, 0],
+        "in the clear, E = 0"
+    );
+    receiver.unprotect_rtcp_vec(&mut control).unwrap();
+}
