@@ -157,7 +157,7 @@ pub enum RejectReason {
     #[error("keys came over signalling that is not secure")]
     SignallingNotSecure,
     /// `a=crypto` under `RTP/AVP`, which the policy refuses or passes over.
-    #[error("a=crypto under a plain profile is not accepted")]
+    #[error("a=crypto under a plain profile is refused")]
     CryptoInAvp,
     /// A secure profile without a crypto line.
     #[error("a secure profile without a=crypto")]
