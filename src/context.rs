@@ -51,6 +51,17 @@ impl<Srtcp: SrtcpProgress, Errors: ErrorCounts> Context<Srtcp, Errors> {
         Ok(())
     }
 
+    /// Takes over keys, options and formats of `next`, which has no streams yet, and gives it the old ones; streams go on where they are.
+    /// Returns the serial number of the first new key.
+    pub(crate) fn succeed_by(&mut self, next: &mut Self) -> Result<u64, KeyRingError> {
+        let first_new = next.ring.succeed(&mut self.ring)?;
+        core::mem::swap(&mut self.ring, &mut next.ring);
+        core::mem::swap(&mut self.formats, &mut next.formats);
+        core::mem::swap(&mut self.options, &mut next.options);
+        self.streams.set_most(self.options.most_streams);
+        Ok(first_new)
+    }
+
     /// Removes the key at `slot`.
     pub(crate) fn remove_key(&mut self, slot: usize) -> Result<(), KeyRingError> {
         if self.ring.len() == 1 {
@@ -62,7 +73,7 @@ impl<Srtcp: SrtcpProgress, Errors: ErrorCounts> Context<Srtcp, Errors> {
     }
 
     /// Drops the removed streams that no key is left of.
-    fn forget_removed_streams(&mut self) {
+    pub(crate) fn forget_removed_streams(&mut self) {
         let oldest = self.ring.oldest_serial();
         let elsewhere = &mut self.elsewhere;
         self.streams.retain(|_, stream| {

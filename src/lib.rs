@@ -83,7 +83,7 @@ pub use header::Plane;
 pub use index::PacketIndex;
 pub use kdf::KeyDerivationRate;
 pub use key::{Lifetime, MasterKey, Mki};
-pub use receiver::{Receiver, ReceiverBuilder, ReceiverOptions};
+pub use receiver::{Overlap, Receiver, ReceiverBuilder, ReceiverOptions, RocAfterRekey};
 pub use replay::ReplayWindowSize;
 pub use ring::KeyUsage;
 pub use sender::{Sender, SenderBuilder, SenderOptions};

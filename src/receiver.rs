@@ -1,8 +1,9 @@
 //! Unprotecting packets: one direction of one RTP session (RFC 3711 §3.3, §3.4).
 
+mod overlap;
 mod upkeep;
 
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 use core::fmt;
 use core::num::NonZeroUsize;
 
@@ -15,9 +16,12 @@ use crate::key::MasterKey;
 use crate::layout::{Laid, Trailer, split_esrtcp};
 use crate::replay::{Refused, ReplayWindow};
 use crate::statistics::UnprotectErrorCounts;
-use crate::stream::{self, NotAdmitted, Slot, Stream, TableFull};
+use crate::stream::{self, MOST_GUESSES, NotAdmitted, Slot, Stream, TableFull};
 use crate::suite::CryptoSuite;
 use crate::transform::{Authentic, Position};
+
+use overlap::Former;
+pub use overlap::{Overlap, RocAfterRekey};
 
 /// Unprotects SRTP and SRTCP: one direction of one RTP session.
 ///
@@ -36,6 +40,10 @@ pub struct Receiver {
     options: ReceiverOptions,
     /// The other SRTCP trailer to try, where either tag length is accepted.
     other_rtcp: Option<Trailer>,
+    /// How many indices are tried for a packet.
+    most_guesses: usize,
+    /// The keys of before, while packets under them are still on their way.
+    former: Option<Box<Former>>,
 }
 
 /// Options of a [`Receiver`], from [`Receiver::builder`].
@@ -91,6 +99,8 @@ impl ReceiverBuilder {
             other_rtcp: options.other_rtcp(&context),
             context,
             options,
+            most_guesses: MOST_GUESSES,
+            former: None,
         })
     }
 }
@@ -126,6 +136,8 @@ impl Receiver {
             context: Context::new(&key, Options::default()),
             options: ReceiverOptions::default(),
             other_rtcp: None,
+            most_guesses: MOST_GUESSES,
+            former: None,
         }
     }
 
@@ -231,6 +243,8 @@ impl Receiver {
 /// A packet that was accepted, still enciphered.
 struct Opened {
     at: Position,
+    /// Is its key one of those of before?
+    is_former: bool,
     /// The slot of its master key.
     key: usize,
     /// Bytes that are never enciphered.
@@ -243,14 +257,27 @@ struct Opened {
 /// The packet path.
 impl Receiver {
     fn open(&mut self, plane: Plane, packet: &[u8], room: usize) -> Result<Opened, UnprotectError> {
-        let opened = match plane {
-            Plane::Rtp => self.open_rtp(packet, room),
-            Plane::Rtcp => self.open_rtcp(packet, room),
-        };
+        let mut opened = self.open_under_keys(plane, packet, room);
+        if self.former.is_some() {
+            opened = self.open_in_overlap(opened, plane, packet, room);
+        }
         if let Err(error) = &opened {
             self.context.count_error(plane, packet, error);
         }
         opened
+    }
+
+    #[inline]
+    fn open_under_keys(
+        &mut self,
+        plane: Plane,
+        packet: &[u8],
+        room: usize,
+    ) -> Result<Opened, UnprotectError> {
+        match plane {
+            Plane::Rtp => self.open_rtp(packet, room),
+            Plane::Rtcp => self.open_rtcp(packet, room),
+        }
     }
 
     fn open_into<'o>(
@@ -273,7 +300,7 @@ impl Receiver {
         let enciphered = self.context.formats.enciphers_rtp;
         let laid = lay(self.context.formats.rtp, header.len, packet, room)?;
         let slot = self.context.streams.find(ssrc);
-        let guesses = self.guess_rtp(slot, header)?;
+        let guesses = self.guess_rtp(slot, header, &laid)?;
         let key = self.find_key(&laid, ssrc)?;
 
         let verify = |index: PacketIndex| {
@@ -285,12 +312,14 @@ impl Receiver {
             let transform = self.context.ring.get_mut(key)?.transform(at);
             transform.verify(&laid, at, enciphered)
         };
-        let authentic = guesses.into_iter().flatten().find_map(verify);
+        let mut guesses = guesses.into_iter().flatten().take(self.most_guesses);
+        let authentic = guesses.find_map(verify);
         let authentic = authentic.ok_or(UnprotectError::AuthenticationFailed { ssrc })?;
 
         self.accept(slot, key, &authentic, laid.plain_len())?;
         Ok(Opened {
             at: authentic.position(),
+            is_former: false,
             key,
             header: header.len,
             plain: laid.plain_len(),
@@ -306,15 +335,8 @@ impl Receiver {
         let (Err(error), Some(other)) = (&opened, self.other_rtcp) else {
             return opened;
         };
-        use UnprotectError as E;
-        let opened =
-            self.open_rtcp_as(other, packet, ssrc, room)
-                .map_err(|second| match second {
-                    // Only an authentic packet gets so far: this length was the right one.
-                    E::EncryptionMismatch { .. } | E::TooManyStreams { .. } => second,
-                    // Which of two errors is the true one cannot be told: the first stands.
-                    _ => *error,
-                })?;
+        let opened = self.open_rtcp_as(other, packet, ssrc, room);
+        let opened = opened.map_err(|second| the_truer_of(*error, second))?;
         self.context.formats.rtcp = other;
         self.other_rtcp = Some(first);
         Ok(opened)
@@ -337,10 +359,11 @@ impl Receiver {
         let slot = self.context.streams.find(ssrc);
         if let Some(stream) = self.context.streams.at(slot) {
             let highest = stream.srtcp.highest();
-            stream
-                .srtcp
-                .check(index)
-                .map_err(|refused| refusal(refused, ssrc, index, highest))?;
+            let checked = match &stream.rekeyed {
+                None => stream.srtcp.check(index),
+                Some(_) => stream.check_rekeyed(index, self.serial_of_key(&laid)),
+            };
+            checked.map_err(|refused| refusal(refused, ssrc, index, highest))?;
         }
         let key = self.find_key(&laid, ssrc)?;
 
@@ -363,6 +386,7 @@ impl Receiver {
         self.accept(slot, key, &authentic, laid.plain_len())?;
         Ok(Opened {
             at,
+            is_former: false,
             key,
             header: RTCP_FIXED,
             plain: laid.plain_len(),
@@ -371,27 +395,29 @@ impl Receiver {
     }
 
     /// The indices that the sequence number may stand for, without those that were seen.
-    fn guess_rtp(&self, slot: Slot, header: RtpHeader) -> Result<stream::Guesses, UnprotectError> {
+    fn guess_rtp(
+        &self,
+        slot: Slot,
+        header: RtpHeader,
+        packet: &Laid<&[u8]>,
+    ) -> Result<stream::Guesses, UnprotectError> {
         let RtpHeader { ssrc, seq, .. } = header;
         let (initial_roc, search) = (self.context.options.initial_roc, self.options.search_roc);
         let Some(stream) = self.context.streams.at(slot) else {
             return Ok(stream::first_guesses(initial_roc, seq, search));
         };
         let highest = stream.rtp.highest().map(PacketIndex::value);
-        stream
-            .rtp
-            .admit(seq, initial_roc, search)
-            .map_err(|why| match why {
-                NotAdmitted::Refused(refused, index) => {
-                    refusal(refused, ssrc, index.value(), highest)
-                }
-                NotAdmitted::OutOfRange(OutOfRange::Below) => {
-                    refusal(Refused::TooOld, ssrc, 0, highest)
-                }
-                NotAdmitted::OutOfRange(OutOfRange::Above) => {
-                    UnprotectError::IndexExhausted { ssrc }
-                }
-            })
+        let admitted = match &stream.rekeyed {
+            None => stream.rtp.admit(seq, initial_roc, search),
+            Some(_) => stream.admit_rekeyed(seq, self.serial_of_key(packet), search),
+        };
+        admitted.map_err(|why| match why {
+            NotAdmitted::Refused(refused, index) => refusal(refused, ssrc, index.value(), highest),
+            NotAdmitted::OutOfRange(OutOfRange::Below) => {
+                refusal(Refused::TooOld, ssrc, 0, highest)
+            }
+            NotAdmitted::OutOfRange(OutOfRange::Above) => UnprotectError::IndexExhausted { ssrc },
+        })
     }
 
     /// The slot of the packet's master key, if it is not used up.
@@ -432,8 +458,12 @@ impl Receiver {
         let full = |TableFull { most }| UnprotectError::TooManyStreams { ssrc, most };
         let stream = stream.map_err(full)?;
 
-        stream.accept(authentic, plain);
-        if let Some(key) = ring.get_mut(key) {
+        let key = ring.get_mut(key);
+        match key.as_ref().filter(|_| stream.rekeyed.is_some()) {
+            None => stream.accept(authentic, plain),
+            Some(key) => stream.accept_rekeyed(authentic, key.serial(), plain),
+        }
+        if let Some(key) = key {
             key.count(at);
         }
         Ok(())
@@ -443,7 +473,11 @@ impl Receiver {
     fn decipher<'p>(&mut self, opened: &Opened, packet: &'p mut [u8]) -> &'p mut [u8] {
         let plain = packet.get_mut(..opened.plain).unwrap_or_default();
         if opened.enciphered {
-            let key = self.context.ring.get_mut(opened.key);
+            let ring = match (opened.is_former, &mut self.former) {
+                (true, Some(former)) => former.ring(),
+                _ => &mut self.context.ring,
+            };
+            let key = ring.get_mut(opened.key);
             let (Some(key), Some((header, payload))) =
                 (key, plain.split_at_mut_checked(opened.header))
             else {
@@ -454,6 +488,17 @@ impl Receiver {
             transform.decipher(header, payload, opened.at);
         }
         plain
+    }
+}
+
+/// Of two errors, from two lengths of tag or under keys of two generations.
+fn the_truer_of(first: UnprotectError, second: UnprotectError) -> UnprotectError {
+    use UnprotectError as E;
+    match second {
+        // Only an authentic packet gets so far: the second way was the right one.
+        E::EncryptionMismatch { .. } | E::TooManyStreams { .. } => second,
+        // Which of the two is true cannot be told: the first stands.
+        _ => first,
     }
 }
 

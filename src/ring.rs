@@ -120,6 +120,10 @@ impl RingKey {
         self.usage
     }
 
+    pub(crate) fn serial(&self) -> u64 {
+        self.serial
+    }
+
     /// The transform for the packet at `at`.
     #[inline]
     pub(crate) fn transform(&mut self, at: Position) -> &Transform {
@@ -250,6 +254,10 @@ impl KeyCheck {
     fn matches(&self, other: &Self) -> bool {
         are_equal(&*self.0, &*other.0)
     }
+
+    fn copy(&self) -> Self {
+        Self(self.0.clone())
+    }
 }
 
 /// The master keys of one context: all for one suite, with MKIs of one length or a single key without.
@@ -287,6 +295,36 @@ impl KeyRing {
         self.former.extend(former.into_iter().map(|key| key.check));
         self.next_serial += 1;
         Ok(())
+    }
+
+    /// Makes this new ring the successor of `old`, which keeps the keys that are not in both: keys of both go on as they are. Returns
+    /// the serial number of the first new key.
+    pub(crate) fn succeed(&mut self, old: &mut Self) -> Result<u64, KeyRingError> {
+        let same_form = self.suite == old.suite && self.rate == old.rate;
+        for key in &self.keys {
+            let reused = old.former.iter().any(|check| check.matches(&key.check));
+            let mut others = old.keys.iter();
+            let other = others.find(|other| other.check.matches(&key.check));
+            if reused || other.is_some_and(|other| !same_form || other.mki != key.mki) {
+                return Err(KeyRingError::KeyReused);
+            }
+        }
+        let first_new = old.next_serial;
+        self.next_serial = first_new;
+        for key in &mut self.keys {
+            let mut others = old.keys.iter();
+            match others.position(|other| other.check.matches(&key.check)) {
+                Some(at) => *key = old.keys.remove(at),
+                None => {
+                    key.serial = self.next_serial;
+                    self.next_serial += 1;
+                }
+            }
+        }
+        self.former = core::mem::take(&mut old.former);
+        self.former
+            .extend(old.keys.iter().map(|key| key.check.copy()));
+        Ok(first_new)
     }
 
     /// Makes `key` ready for packets, if it is none that is or was here.
@@ -362,6 +400,10 @@ impl KeyRing {
 
     pub(crate) fn len(&self) -> usize {
         self.keys.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.keys.is_empty()
     }
 
     /// Bytes of the MKI in each packet, 0 without.

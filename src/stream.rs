@@ -1,7 +1,9 @@
 //! What a context remembers of one SSRC, and the table of them.
 //!
-//! [`RtpProgress::admit`] turns a sequence number into the indices it may stand for; `accept` takes the [`Authentic`] that a
+//! [`RtpProgress::admit`] turns a sequence number into the indices it may stand for; [`Stream::accept`] takes the `Authentic` that a
 //! transform made of one of them, and is the only way in which a receiver's stream moves.
+
+mod rekeyed;
 
 use alloc::{boxed::Box, vec::Vec};
 
@@ -10,6 +12,8 @@ use crate::index::{OutOfRange, PacketIndex};
 use crate::replay::{Refused, ReplayWindow, ReplayWindowSize};
 use crate::statistics::{Counting, ErrorCounts, Statistics};
 use crate::transform::{Authentic, Position};
+
+pub(crate) use rekeyed::Rekeyed;
 
 /// How far ahead an index may run when nothing vouches for it (RFC 3711 §3.3.1: without authentication
 /// the estimate is not robust).
@@ -23,6 +27,8 @@ pub(crate) struct Stream<Srtcp, Errors> {
     /// Set when the caller removed the stream: the newest master key at that time. The highest indices stay until
     /// that key and its elders are gone, so that a stream which comes back cannot use or accept an index twice.
     pub(crate) removed_under: Option<u64>,
+    /// Of a receiver, after a re-key: the peer may go on, or begin anew.
+    pub(crate) rekeyed: Option<Box<Rekeyed>>,
 }
 
 /// What a stream remembers of its SRTCP: a sender counts, a receiver keeps a window.
@@ -40,6 +46,7 @@ impl<Srtcp: SrtcpProgress, Errors: ErrorCounts> Stream<Srtcp, Errors> {
             srtcp: Srtcp::new(window),
             statistics: Statistics::default(),
             removed_under: None,
+            rekeyed: None,
         }
     }
 
@@ -52,6 +59,9 @@ impl<Srtcp: SrtcpProgress, Errors: ErrorCounts> Stream<Srtcp, Errors> {
     pub(crate) fn remove_under(&mut self, newest_key: u64) {
         self.rtp.release_storage();
         self.srtcp.release_storage();
+        if let Some(rekeyed) = &mut self.rekeyed {
+            rekeyed.release_storage();
+        }
         self.removed_under = Some(newest_key);
     }
 }
@@ -86,6 +96,8 @@ impl<Errors: ErrorCounts> Stream<ReplayWindow, Errors> {
     /// Would a packet at `at` that nothing vouches for run too far ahead? The error is the highest index so far.
     pub(crate) fn check_unproven(&self, at: Position) -> Result<(), u64> {
         let window = match at.plane {
+            // After a re-key the stream may begin anew, anywhere.
+            plane if self.rekeyed.as_ref().is_some_and(|it| it.awaits(plane)) => return Ok(()),
             // The caller set a rollover counter: that is where the packet belongs.
             Plane::Rtp if self.rtp.pending_roc.is_some() => return Ok(()),
             Plane::Rtp => &self.rtp.window,
@@ -106,12 +118,7 @@ impl<Errors: ErrorCounts> Stream<ReplayWindow, Errors> {
         match plane {
             Plane::Rtp => {
                 self.statistics.count_packet(Plane::Rtp, plain);
-                let before = self.rtp.window.highest();
-                self.rtp.window.mark(index);
-                // A straggler from before a counter that is set does not stand for the packet that it is set for.
-                if self.rtp.window.highest() != before {
-                    self.rtp.pending_roc = None;
-                }
+                self.rtp.mark_received(index);
             }
             Plane::Rtcp => {
                 self.statistics.count_packet(Plane::Rtcp, plain);
@@ -131,7 +138,10 @@ pub(crate) struct RtpProgress {
 
 /// The indices that a sequence number may stand for, likeliest first: at most four, so that the work for
 /// a forged packet is bounded.
-pub(crate) type Guesses = [Option<PacketIndex>; 4];
+pub(crate) type Guesses = [Option<PacketIndex>; MOST_GUESSES];
+
+/// The most indices that a sequence number may stand for.
+pub(crate) const MOST_GUESSES: usize = 4;
 
 impl RtpProgress {
     pub(crate) fn new(window: ReplayWindowSize) -> Self {
@@ -185,6 +195,17 @@ impl RtpProgress {
     #[inline]
     pub(crate) fn check(&self, index: PacketIndex) -> Result<(), Refused> {
         self.window.check(index.value())
+    }
+
+    /// A packet with this index has been accepted: ROC and s_l move with it, never backwards (RFC 3711 §3.3.1).
+    #[inline]
+    fn mark_received(&mut self, index: u64) {
+        let before = self.window.highest();
+        self.window.mark(index);
+        // A straggler from before a counter that is set does not stand for the packet that it is set for.
+        if self.window.highest() != before {
+            self.pending_roc = None;
+        }
     }
 
     /// A sender's packet with this index goes out.
@@ -357,6 +378,15 @@ impl<S> StreamTable<S> {
         };
         let stream = self.streams.get_mut(at).ok_or(full)?;
         Ok(stream.1.as_mut())
+    }
+
+    /// Another cap: streams beyond it stay, and no new ones are made.
+    pub(crate) fn set_most(&mut self, most: usize) {
+        self.most = most;
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut S> {
+        self.streams.iter_mut().map(|(_, stream)| stream.as_mut())
     }
 
     /// Removes what `keep` refuses.

@@ -6,6 +6,7 @@ use crate::key::{MasterKey, Mki};
 use crate::replay::ReplayWindow;
 use crate::ring::KeyUsage;
 use crate::statistics::ReceiverStatistics;
+use crate::stream::MOST_GUESSES;
 use crate::suite::CryptoSuite;
 
 impl Receiver {
@@ -35,8 +36,8 @@ impl Receiver {
     }
 
     /// Replaces all master keys by this one, a new one, which may be for another suite. Streams keep their rollover counters and
-    /// replay windows (RFC 3711 §3.3.1); for a peer that starts anew there is [`restart_rtp`](Self::restart_rtp). Packets under the old keys
-    /// that are still on their way no longer authenticate; with MKIs they would.
+    /// replay windows (RFC 3711 §3.3.1). Packets under the old keys that are still on their way no longer authenticate: with MKIs they
+    /// would, and with [`rekey_with`](Self::rekey_with), which also takes a peer that starts anew.
     ///
     /// # Errors
     /// [`BuildError`] if the options that the receiver was built with do not go with the key's suite, or if the receiver has or had this
@@ -45,6 +46,11 @@ impl Receiver {
         self.options.check(key.suite())?;
         self.context.rekey(&key)?;
         self.other_rtcp = self.options.other_rtcp(&self.context);
+        self.former = None;
+        self.most_guesses = MOST_GUESSES;
+        for stream in self.context.streams.iter_mut() {
+            stream.rekeyed = None;
+        }
         Ok(())
     }
 

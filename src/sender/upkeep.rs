@@ -1,6 +1,6 @@
 //! Between packets: the keys, rollover counters, streams and counts of a sender.
 
-use super::Sender;
+use super::{Sender, SenderBuilder};
 use crate::error::{BuildError, KeyRingError, RocError};
 use crate::key::{MasterKey, Mki};
 use crate::ring::KeyUsage;
@@ -59,6 +59,23 @@ impl Sender {
     pub fn rekey(&mut self, key: MasterKey) -> Result<(), BuildError> {
         self.context.rekey(&key)?;
         self.selected = 0;
+        Ok(())
+    }
+
+    /// Goes on with the keys and options of `next`, its first key selected. Streams keep their rollover counters and SRTCP indices: a new key does
+    /// not reset them (RFC 3711 §3.3.1, §3.4). For a new context, with a new key and rollover counters of 0, build another sender.
+    ///
+    /// Keys that are in both, with their MKIs, go on as they are, with their use so far. Existing streams keep the size of their windows.
+    ///
+    /// # Errors
+    /// [`BuildError`] if the options do not go with the keys, or [`KeyReused`](crate::KeyRingError::KeyReused) if one of the keys was here
+    /// before, or is here for another suite or with another MKI or key derivation rate; the sender is then unchanged.
+    pub fn rekey_with(&mut self, next: SenderBuilder) -> Result<(), BuildError> {
+        let mut next = next.build()?;
+        self.context.succeed_by(&mut next.context)?;
+        self.context.forget_removed_streams();
+        self.selected = 0;
+        self.options = next.options;
         Ok(())
     }
 

@@ -1,0 +1,234 @@
+//! Two generations of keys in one receiver: after a re-key, packets under the old keys are still on their way (RFC 4568 §7.1.4).
+
+use alloc::boxed::Box;
+
+use super::{Opened, Receiver, ReceiverBuilder, ReceiverOptions, the_truer_of};
+use crate::builder::{Formats, Options};
+use crate::error::{BuildError, UnprotectError};
+use crate::header::Plane;
+use crate::layout::{Laid, Trailer};
+use crate::ring::{KeyRing, RingKey};
+use crate::stream::{MOST_GUESSES, Rekeyed};
+
+/// How the streams of a peer go on under its new keys. Its own words do not tell; the first authentic packets do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RocAfterRekey {
+    /// They go on where they are: a new key does not reset the rollover counter (RFC 3711 §3.3.1).
+    Kept,
+    /// They go on where they are or, for peers that make a new context, begin anew at the initial rollover counter, 0. For new keys at
+    /// an unchanged address.
+    #[default]
+    KeptOrZero,
+    /// They begin anew at the initial rollover counter, 0, as they have to at a new address (RFC 4568 §7.1.4); or go on, for peers
+    /// that only moved.
+    ZeroOrKept,
+}
+
+/// How long packets under the old keys are still accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Overlap {
+    /// Not at all.
+    None,
+    /// Until so many packets, SRTP and SRTCP of all streams together, were accepted under the new keys. 0 is not at all.
+    Packets(u64),
+    /// Until [`end_overlap`](Receiver::end_overlap).
+    UntilEnded,
+}
+
+/// 256 packets: some five seconds of speech.
+impl Default for Overlap {
+    fn default() -> Self {
+        Self::Packets(256)
+    }
+}
+
+/// The keys of before, and how packets under them look.
+pub(super) struct Former {
+    ring: KeyRing,
+    formats: Formats,
+    options: ReceiverOptions,
+    other_rtcp: Option<Trailer>,
+    /// The packets under the new keys that are left; `None` until the caller ends it.
+    left: Option<u64>,
+    /// The serial number of the first new key.
+    since: u64,
+    roc: RocAfterRekey,
+}
+
+impl Former {
+    pub(super) fn ring(&mut self) -> &mut KeyRing {
+        &mut self.ring
+    }
+}
+
+/// Windows for a stream that may begin anew.
+fn beside(roc: RocAfterRekey, since: u64, options: &Options) -> Option<Box<Rekeyed>> {
+    let anew_first = match roc {
+        RocAfterRekey::Kept => return None,
+        RocAfterRekey::KeptOrZero => false,
+        RocAfterRekey::ZeroOrKept => true,
+    };
+    let (window, initial_roc) = (options.window, options.initial_roc);
+    Some(Box::new(Rekeyed::new(
+        window,
+        since,
+        initial_roc,
+        anew_first,
+    )))
+}
+
+impl Receiver {
+    /// Goes on with the keys and options of `next`; see [`RocAfterRekey`] for its streams. Packets under the old keys are accepted for the
+    /// time of the overlap, in each plane in which both generations have authentication tags: where nothing is authenticated,
+    /// which key a packet is under cannot be told without an MKI (RFC 4568 §7.1.4), and it is the new one.
+    ///
+    /// Keys that are in both, with their MKIs, go on as they are, with their use so far. An overlap that is still going on ends. Existing streams
+    /// keep the size of their windows.
+    ///
+    /// While old keys are there, or a stream has shown nothing under the new ones, a forged packet takes more verifications: still at most four. With
+    /// [`search_roc`](ReceiverBuilder::search_roc) fewer counters are searched for then. Until each stream has shown whether it goes on, it has two sets of windows.
+    ///
+    /// # Errors
+    /// [`BuildError`] if the options do not go with the keys, or [`KeyReused`](crate::KeyRingError::KeyReused) if one of the keys was here
+    /// before, or is here for another suite or with another MKI or key derivation rate; the receiver is then unchanged.
+    pub fn rekey_with(
+        &mut self,
+        next: ReceiverBuilder,
+        roc: RocAfterRekey,
+        overlap: Overlap,
+    ) -> Result<(), BuildError> {
+        let mut next = next.build()?;
+        let since = self.context.succeed_by(&mut next.context)?;
+        core::mem::swap(&mut self.options, &mut next.options);
+        core::mem::swap(&mut self.other_rtcp, &mut next.other_rtcp);
+        self.former = None;
+        for stream in self.context.streams.iter_mut() {
+            stream.rekeyed = beside(roc, since, &self.context.options);
+        }
+        let left = match overlap {
+            Overlap::None => Some(0),
+            Overlap::Packets(packets) => Some(packets),
+            Overlap::UntilEnded => None,
+        };
+        if left == Some(0) || next.context.ring.is_empty() {
+            self.end_overlap();
+            return Ok(());
+        }
+        // One of the at most four verifications is for the keys of before.
+        self.most_guesses = MOST_GUESSES - 1;
+        self.former = Some(Box::new(Former {
+            ring: next.context.ring,
+            formats: next.context.formats,
+            options: next.options,
+            other_rtcp: next.other_rtcp,
+            left,
+            since,
+            roc,
+        }));
+        Ok(())
+    }
+
+    /// Are packets under the old keys still accepted?
+    #[must_use]
+    pub fn has_overlap(&self) -> bool {
+        self.former.is_some()
+    }
+
+    /// Ends the overlap: from now on packets under the old keys are refused. Nothing happens if there is none.
+    pub fn end_overlap(&mut self) {
+        self.former = None;
+        self.most_guesses = MOST_GUESSES;
+        for stream in self.context.streams.iter_mut() {
+            // What a silent stream will do is still to be seen.
+            let is_silent = |it: &Rekeyed| it.awaits(Plane::Rtp) || it.awaits(Plane::Rtcp);
+            stream.rekeyed.take_if(|rekeyed| !is_silent(rekeyed));
+        }
+        self.context.forget_removed_streams();
+    }
+
+    /// The serial number of the key that a packet is under. 0 if there is none, which is the oldest.
+    #[cold]
+    pub(super) fn serial_of_key(&self, packet: &Laid<&[u8]>) -> u64 {
+        let ring = &self.context.ring;
+        let key = ring.find(packet.mki()).and_then(|slot| ring.get(slot));
+        key.map_or(0, RingKey::serial)
+    }
+
+    /// What comes of a packet during an overlap, that was `opened` under the current keys or refused.
+    #[cold]
+    pub(super) fn open_in_overlap(
+        &mut self,
+        opened: Result<Opened, UnprotectError>,
+        plane: Plane,
+        packet: &[u8],
+        room: usize,
+    ) -> Result<Opened, UnprotectError> {
+        use UnprotectError as E;
+        let left = self.former.as_mut().and_then(|it| it.left.as_mut());
+        let error = match (opened, left) {
+            (Ok(opened), left) => {
+                if let Some(left) = left {
+                    *left -= 1;
+                    if *left == 0 {
+                        self.end_overlap();
+                    }
+                }
+                return Ok(opened);
+            }
+            // It is authentic under a current key.
+            (Err(error @ (E::EncryptionMismatch { .. } | E::TooManyStreams { .. })), _) => {
+                return Err(error);
+            }
+            (Err(error), _) => error,
+        };
+        let tag = |formats: &Formats| match plane {
+            Plane::Rtp => formats.rtp.tag,
+            Plane::Rtcp => formats.rtcp.tag,
+        };
+        let former = self.former.as_ref();
+        let both = former.and_then(|former| tag(&former.formats).and(tag(&self.context.formats)));
+        if both.is_none() {
+            return Err(error);
+        }
+        self.open_under_former(plane, packet, room)
+            .map_err(|second| the_truer_of(error, second))
+    }
+
+    /// Tries a packet under the keys of before, which change places with the current ones for it.
+    fn open_under_former(
+        &mut self,
+        plane: Plane,
+        packet: &[u8],
+        room: usize,
+    ) -> Result<Opened, UnprotectError> {
+        self.exchange_keys();
+        let most_guesses = core::mem::replace(&mut self.most_guesses, 1);
+        let streams = self.context.streams.len();
+        let opened = self.open_under_keys(plane, packet, room);
+        self.most_guesses = most_guesses;
+        self.exchange_keys();
+
+        let mut opened = opened?;
+        opened.is_former = true;
+        if self.context.streams.len() > streams {
+            // A new stream, which may still begin anew.
+            let (former, context) = (self.former.as_ref(), &mut self.context);
+            if let (Some(former), Some(stream)) = (former, context.streams.get_mut(opened.at.ssrc))
+            {
+                stream.rekeyed = beside(former.roc, former.since, &context.options);
+            }
+        }
+        Ok(opened)
+    }
+
+    fn exchange_keys(&mut self) {
+        if let Some(former) = &mut self.former {
+            core::mem::swap(&mut former.ring, &mut self.context.ring);
+            core::mem::swap(&mut former.formats, &mut self.context.formats);
+            core::mem::swap(&mut former.options, &mut self.options);
+            core::mem::swap(&mut former.other_rtcp, &mut self.other_rtcp);
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! A receiver's stream under several generations of keys.
+//!
+//! After a re-key the peer goes on with its indices (RFC 3711 §3.3.1), or begins anew as at a new address (RFC 4568 §7.1.4), and
+//! packets under the old keys are still on their way. Where it goes on, the windows of the stream serve both generations; where it began
+//! anew, each has its own. Which of the two it is shows with the first authentic packet under a new key.
+
+use super::{Guesses, NotAdmitted, RtpProgress, Stream};
+use crate::header::Plane;
+use crate::index::PacketIndex;
+use crate::replay::{Refused, ReplayWindow, ReplayWindowSize};
+use crate::statistics::{Counting, ErrorCounts};
+use crate::transform::{Authentic, Position};
+
+/// The windows beside those of a stream: fresh ones, for a peer that begins anew; once it did, those of before.
+pub(crate) struct Rekeyed {
+    /// The serial number of the first new key. Under an older one no stream begins anew: its packets would be accepted again.
+    since: u64,
+    /// Where a stream begins anew.
+    initial_roc: u32,
+    /// What is likelier, and taken where the index fits both.
+    anew_first: bool,
+    rtp: Beside<RtpProgress>,
+    srtcp: Beside<ReplayWindow>,
+}
+
+/// One plane of it.
+struct Beside<W> {
+    windows: W,
+    peer: Peer,
+}
+
+/// What the peer did after the re-key.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Peer {
+    /// Not known yet.
+    Unknown,
+    WentOn,
+    BeganAnew,
+}
+
+impl Rekeyed {
+    pub(crate) fn new(
+        window: ReplayWindowSize,
+        since: u64,
+        initial_roc: u32,
+        anew_first: bool,
+    ) -> Self {
+        let peer = Peer::Unknown;
+        Self {
+            since,
+            initial_roc,
+            anew_first,
+            rtp: Beside {
+                windows: RtpProgress::new(window),
+                peer,
+            },
+            srtcp: Beside {
+                windows: ReplayWindow::new(window),
+                peer,
+            },
+        }
+    }
+
+    /// Has the peer shown nothing yet in this plane?
+    pub(crate) fn awaits(&self, plane: Plane) -> bool {
+        let peer = match plane {
+            Plane::Rtp => self.rtp.peer,
+            Plane::Rtcp => self.srtcp.peer,
+        };
+        peer == Peer::Unknown
+    }
+
+    pub(super) fn release_storage(&mut self) {
+        self.rtp.windows.release_storage();
+        self.srtcp.windows.release_storage();
+    }
+
+    fn is_new(&self, serial: u64) -> bool {
+        serial >= self.since
+    }
+
+    /// May a stream begin anew with this index, under the key with this serial number?
+    fn may_begin_anew(&self, index: PacketIndex, serial: u64) -> bool {
+        self.is_new(serial)
+            && self.rtp.peer == Peer::Unknown
+            && index.roc() == self.initial_roc
+            && self.rtp.windows.check(index).is_ok()
+    }
+}
+
+impl<W> Beside<W> {
+    /// The windows for packets under old keys, if they are no longer those of the stream.
+    fn of_before(&self) -> Option<&W> {
+        (self.peer == Peer::BeganAnew).then_some(&self.windows)
+    }
+
+    /// Takes note of an authentic packet. `mark` marks it in a window, `highest` reads one; `begins_anew` and `fits_both` say whose index
+    /// it has, if the peer has shown nothing so far.
+    fn accept<T: PartialOrd>(
+        &mut self,
+        stream: &mut W,
+        is_new_key: bool,
+        (begins_anew, fits_both): (bool, bool),
+        mark: impl Fn(&mut W),
+        highest: impl Fn(&W) -> T,
+    ) {
+        match (self.peer, is_new_key) {
+            (Peer::BeganAnew, false) => mark(&mut self.windows),
+            (Peer::Unknown, true) if begins_anew => {
+                core::mem::swap(stream, &mut self.windows);
+                self.peer = Peer::BeganAnew;
+                mark(stream);
+            }
+            (Peer::Unknown, true) => {
+                let before = highest(stream);
+                mark(stream);
+                if highest(stream) > before {
+                    self.peer = Peer::WentOn;
+                } else if fits_both {
+                    // It filled a gap, which shows nothing: in either window it has been seen.
+                    mark(&mut self.windows);
+                }
+            }
+            _ => mark(stream),
+        }
+    }
+}
+
+impl<Errors: ErrorCounts> Stream<ReplayWindow, Errors> {
+    /// The indices that a received sequence number may stand for under the key with this serial number.
+    #[cold]
+    pub(crate) fn admit_rekeyed(
+        &self,
+        seq: u16,
+        serial: u64,
+        search: bool,
+    ) -> Result<Guesses, NotAdmitted> {
+        let Some(rekeyed) = &self.rekeyed else {
+            return self.rtp.admit(seq, 0, search);
+        };
+        let (initial_roc, rtp) = (rekeyed.initial_roc, &rekeyed.rtp);
+        let kept = match rtp.of_before() {
+            Some(before) if !rekeyed.is_new(serial) => before.admit(seq, initial_roc, search),
+            _ => self.rtp.admit(seq, initial_roc, search),
+        };
+        let anew = PacketIndex::new(initial_roc, seq);
+        if !rekeyed.may_begin_anew(anew, serial) {
+            return kept;
+        }
+        let anew = Some(anew);
+        // At most four: the last of a search gives way.
+        let [first, second, third, _] = kept
+            .unwrap_or_default()
+            .map(|guess| guess.filter(|_| guess != anew));
+        Ok(match rekeyed.anew_first {
+            true => [anew, first, second, third],
+            false => [first, anew, second, third],
+        })
+    }
+
+    /// May a packet with this SRTCP index be accepted under the key with this serial number?
+    #[cold]
+    pub(crate) fn check_rekeyed(&self, index: u64, serial: u64) -> Result<(), Refused> {
+        let Some(rekeyed) = &self.rekeyed else {
+            return self.srtcp.check(index);
+        };
+        let beside = &rekeyed.srtcp;
+        let kept = match beside.of_before() {
+            Some(before) if !rekeyed.is_new(serial) => before.check(index),
+            _ => self.srtcp.check(index),
+        };
+        let may_begin_anew = rekeyed.is_new(serial) && beside.peer == Peer::Unknown;
+        match kept {
+            Err(_) if may_begin_anew => beside.windows.check(index),
+            kept => kept,
+        }
+    }
+
+    /// What [`accept`](Self::accept) does, where packets under keys of two generations come in.
+    #[cold]
+    pub(crate) fn accept_rekeyed(&mut self, packet: &Authentic, serial: u64, plain: usize) {
+        let Position { plane, index, .. } = packet.position();
+        let Some(rekeyed) = &mut self.rekeyed else {
+            return self.accept(packet, plain);
+        };
+        let is_new = rekeyed.is_new(serial);
+        match plane {
+            Plane::Rtp => {
+                let at = PacketIndex::from_value(index);
+                let fits_anew = rekeyed.may_begin_anew(at, serial);
+                let kept = self.rtp.admit(at.seq(), rekeyed.initial_roc, false);
+                let goes_on = kept.is_ok_and(|kept| kept.contains(&Some(at)));
+                let begins_anew = fits_anew && (rekeyed.anew_first || !goes_on);
+                let place = (begins_anew, fits_anew);
+                let mark = |rtp: &mut RtpProgress| rtp.mark_received(index);
+                let highest = |rtp: &RtpProgress| rtp.window.highest();
+                let stream = &mut self.rtp;
+                rekeyed.rtp.accept(stream, is_new, place, mark, highest);
+            }
+            Plane::Rtcp => {
+                let goes_on = self.srtcp.check(index).is_ok();
+                let place = (rekeyed.anew_first || !goes_on, true);
+                let mark = |window: &mut ReplayWindow| window.mark(index);
+                let (beside, stream) = (&mut rekeyed.srtcp, &mut self.srtcp);
+                beside.accept(stream, is_new, place, mark, ReplayWindow::highest);
+            }
+        }
+        self.statistics.count_packet(plane, plain);
+        self.removed_under = None;
+    }
+}
