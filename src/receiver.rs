@@ -88,13 +88,20 @@ impl ReceiverBuilder {
         self
     }
 
+    /// Do the options go with the suite?
+    pub(crate) fn check(&self) -> Result<(), BuildError> {
+        let suite = self.key.suite();
+        self.options.check(suite)?;
+        self.direction.check(suite)
+    }
+
     /// Builds the receiver.
     ///
     /// # Errors
     /// [`BuildError`] if the options do not go with the suite, or the keys not with each other.
     pub fn build(self) -> Result<Receiver, BuildError> {
+        self.check()?;
         let (context, options) = Context::build(self)?;
-        options.check(context.ring.suite())?;
         Ok(Receiver {
             other_rtcp: options.other_rtcp(&context),
             context,

@@ -242,20 +242,24 @@ impl EpochKeys {
 }
 
 /// By what a master key is recognised when it comes again: bytes of its key derivation function that are no session key.
-struct KeyCheck(Zeroizing<[u8; 16]>);
+pub(crate) struct KeyCheck(Zeroizing<[u8; 16]>);
 
 impl KeyCheck {
+    pub(crate) fn of_key(key: &MasterKey) -> Self {
+        Self::of(&Kdf::new(key))
+    }
+
     fn of(kdf: &Kdf) -> Self {
         let mut bytes = Zeroizing::new([0; 16]);
         kdf.derive_check(&mut *bytes);
         Self(bytes)
     }
 
-    fn matches(&self, other: &Self) -> bool {
+    pub(crate) fn matches(&self, other: &Self) -> bool {
         are_equal(&*self.0, &*other.0)
     }
 
-    fn copy(&self) -> Self {
+    pub(crate) fn copy(&self) -> Self {
         Self(self.0.clone())
     }
 }

@@ -94,6 +94,7 @@ mod policy;
 mod decision;
 mod answer;
 mod offer;
+mod session;
 mod sdp;
 mod legs;
 mod error;
@@ -101,7 +102,10 @@ mod error;
 pub use answer::{Answer, Decision, SrtpAnswer};
 pub use attribute::{CryptoAttribute, FecOrder, Line, ParseMode, SessionParameter};
 pub use decision::{Diagnosis, PlainRtp, Rejection, SipHint, Verdict};
-pub use error::{LineError, LineErrorKind, NotSdes, RejectReason, SkipReason, Unacceptable};
+pub use error::{
+    GenerateError, LineError, LineErrorKind, NoExchange, NotSdes, RejectReason, RestoreError,
+    SessionError, SkipReason, Unacceptable,
+};
 pub use legs::{Leg, Passage};
 pub use media::{MediaSection, Profile, Signalling};
 pub use offer::{Accepted, Offer, SrtpAccepted};
@@ -109,3 +113,7 @@ pub use policy::{
     AnsweredProfile, CryptoInAvp, Policy, SrtcpTagOf32, SrtpMode, SuiteOrder, TagMatch,
 };
 pub use sdp::{SdpSection, sections, with_secret_lines};
+pub use session::{
+    Changes, OurSide, Outcome, ReceiverChange, ReceiverRekey, Reply, Response, SenderChange,
+    SenderRekey, Session,
+};

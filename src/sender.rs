@@ -64,6 +64,11 @@ impl SenderBuilder {
         self
     }
 
+    /// Do the options go with the suite?
+    pub(crate) fn check(&self) -> Result<(), BuildError> {
+        self.options.check(self.key.suite())
+    }
+
     /// Builds the sender. The first key is selected.
     ///
     /// # Errors

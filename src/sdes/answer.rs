@@ -3,8 +3,8 @@
 use alloc::{boxed::Box, vec::Vec};
 
 use super::attribute::{CryptoAttribute, SessionParameter};
-use super::decision::{self, Diagnosis, PlainRtp, Rejection, Services, Verdict};
-use super::error::RejectReason as Reason;
+use super::decision::{self, Diagnosis, PlainRtp, Rejection, Services};
+use super::error::{GenerateError, RejectReason as Reason};
 use super::media::{MediaSection, Profile, Signalling};
 use super::policy::{AnsweredProfile, CryptoInAvp, Policy, SrtpMode, SuiteOrder};
 use crate::{CryptoSuite, MasterKey, Mki, Receiver, Sender};
@@ -74,39 +74,33 @@ impl Answer {
     /// Answers a section of an offer under `policy`, with a fresh key from the operating system.
     ///
     /// # Errors
-    /// [`RandomError`](crate::RandomError) if the operating system gives no random bytes. Everything else is a [`Decision`].
+    /// [`GenerateError`] if the operating system gives no random bytes. Everything else is a [`Decision`].
     #[cfg(feature = "getrandom")]
     pub fn to(
         offer: &MediaSection<'_>,
         policy: &Policy,
         signalling: Signalling,
-    ) -> Result<Self, crate::RandomError> {
-        Self::to_with(offer, policy, signalling, |suite| {
-            MasterKey::generate(suite)
-        })
+    ) -> Result<Self, GenerateError<crate::RandomError>> {
+        Self::to_with(offer, policy, signalling, MasterKey::generate)
     }
 
     /// Answers a section of an offer under `policy`. `generate` makes the key, a fresh one each time.
     ///
     /// # Errors
-    /// Whatever `generate` returns.
+    /// [`GenerateError`]: what `generate` returned, or its key is one of the offer's.
     pub fn to_with<E>(
         offer: &MediaSection<'_>,
         policy: &Policy,
         signalling: Signalling,
         mut generate: impl FnMut(CryptoSuite) -> Result<MasterKey, E>,
-    ) -> Result<Self, E> {
+    ) -> Result<Self, GenerateError<E>> {
         let (mut diagnoses, lines) = decision::examine(offer.crypto_lines(), policy);
         let decision = match weigh(offer, policy, signalling, &diagnoses, lines) {
             Err(decided) => decided,
             Ok((profile, theirs)) => {
-                let chosen = Some(theirs.tag());
                 let decided = accept(profile, &theirs, policy, &mut generate)?;
                 if let Decision::Srtp(_) = decided {
-                    let is_chosen = |it: &&mut Diagnosis| it.tag == chosen;
-                    if let Some(diagnosis) = diagnoses.iter_mut().find(is_chosen) {
-                        diagnosis.verdict = Verdict::Chosen;
-                    }
+                    decision::mark_chosen(&mut diagnoses, theirs.tag());
                 }
                 decided
             }
@@ -119,7 +113,7 @@ impl Answer {
 }
 
 /// The profile to answer with and the line to take, or what is decided without one.
-fn weigh(
+pub(super) fn weigh(
     offer: &MediaSection<'_>,
     policy: &Policy,
     signalling: Signalling,
@@ -190,24 +184,15 @@ fn accept<E>(
     theirs: &CryptoAttribute,
     policy: &Policy,
     generate: &mut impl FnMut(CryptoSuite) -> Result<MasterKey, E>,
-) -> Result<Decision, E> {
+) -> Result<Decision, GenerateError<E>> {
     let refused = Decision::Reject(Rejection::by_answerer(Reason::ParameterProhibited));
     let Some(suite) = theirs.suite() else {
         return Ok(refused);
     };
-    let key = dressed(generate(suite)?, policy);
     // RFC 4568 §7.1.2: a key of ours, different from theirs.
-    if theirs.keys().iter().any(|their| their.is_same_as(&key)) {
-        let reason = Reason::KeyRepeated;
-        return Ok(Decision::Reject(Rejection::by_answerer(reason)));
-    }
-    let mut parameters = Services::of(theirs).echoed();
-    parameters.extend(policy.rate.map(SessionParameter::KeyDerivationRate));
-    let keys = [key];
-    let attribute =
-        CryptoAttribute::new(theirs.tag(), Some(theirs.suite_name()), &keys, &parameters);
-    let [key] = keys;
-    let built = attribute.ok().and_then(|attribute| {
+    let is_known = |key: &MasterKey| theirs.keys().iter().any(|their| their.is_same_as(key));
+    let key = fresh_key(suite, policy, generate, is_known)?;
+    let built = answering_line(theirs, &key, policy).and_then(|attribute| {
         let sender = decision::sender(&attribute, key, policy).ok()?;
         let receiver = decision::receiver(theirs, policy)?.ok()?;
         Some(SrtpAnswer {
@@ -220,8 +205,35 @@ fn accept<E>(
     Ok(built.map_or(refused, |answer| Decision::Srtp(Box::new(answer))))
 }
 
+/// The line that accepts `theirs` with `key`: tag and suite as they wrote them, the services echoed. `None` only if our own parameters
+/// contradict the suite.
+pub(super) fn answering_line(
+    theirs: &CryptoAttribute,
+    key: &MasterKey,
+    policy: &Policy,
+) -> Option<CryptoAttribute> {
+    let mut parameters = Services::of(theirs).echoed();
+    parameters.extend(policy.rate.map(SessionParameter::KeyDerivationRate));
+    let keys = [key.secret_copy()];
+    CryptoAttribute::new(theirs.tag(), Some(theirs.suite_name()), &keys, &parameters).ok()
+}
+
+/// A fresh key as the policy writes it, none of those that are known.
+pub(super) fn fresh_key<E>(
+    suite: CryptoSuite,
+    policy: &Policy,
+    generate: &mut impl FnMut(CryptoSuite) -> Result<MasterKey, E>,
+    is_known: impl Fn(&MasterKey) -> bool,
+) -> Result<MasterKey, GenerateError<E>> {
+    let key = generate(suite).map_err(GenerateError::Failed)?;
+    match is_known(&key) {
+        true => Err(GenerateError::Repeated),
+        false => Ok(dressed(key, policy)),
+    }
+}
+
 /// A fresh key with the MKI and lifetime that the policy writes.
-pub(super) fn dressed(mut key: MasterKey, policy: &Policy) -> MasterKey {
+fn dressed(mut key: MasterKey, policy: &Policy) -> MasterKey {
     if let Some(mki) = policy.mki_len.and_then(|len| Mki::from_value(1, len).ok()) {
         key = key.with_mki(mki);
     }

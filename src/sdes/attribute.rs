@@ -112,6 +112,19 @@ impl CryptoAttribute {
         &self.parameters
     }
 
+    /// **Secret:** a copy, keys included.
+    #[must_use]
+    pub fn secret_copy(&self) -> Self {
+        Self {
+            text: self.text.clone(),
+            tag: self.tag,
+            suite_name: self.suite_name.clone(),
+            suite: self.suite,
+            keys: self.keys.iter().map(MasterKey::secret_copy).collect(),
+            parameters: self.parameters.iter().map(SessionParameter::copy).collect(),
+        }
+    }
+
     /// **Secret:** the value of the attribute, as it stands behind `a=crypto:`.
     #[must_use]
     pub fn secret_value(&self) -> &str {
@@ -125,6 +138,21 @@ impl CryptoAttribute {
         line.push_str("a=crypto:");
         line.push_str(&self.text);
         line
+    }
+}
+
+impl SessionParameter {
+    fn copy(&self) -> Self {
+        match self {
+            Self::KeyDerivationRate(rate) => Self::KeyDerivationRate(*rate),
+            Self::UnencryptedSrtp => Self::UnencryptedSrtp,
+            Self::UnencryptedSrtcp => Self::UnencryptedSrtcp,
+            Self::UnauthenticatedSrtp => Self::UnauthenticatedSrtp,
+            Self::FecOrder(order) => Self::FecOrder(*order),
+            Self::FecKey(keys) => Self::FecKey(keys.iter().map(MasterKey::secret_copy).collect()),
+            Self::WindowSizeHint(packets) => Self::WindowSizeHint(*packets),
+            Self::Extension(text) => Self::Extension(text.clone()),
+        }
     }
 }
 

@@ -8,7 +8,8 @@ use super::media::Profile;
 use super::policy::{Policy, SrtcpTagOf32};
 use crate::error::BuildError;
 use crate::{
-    CryptoSuite, MasterKey, Receiver, ReceiverBuilder, ReplayWindowSize, Sender, SrtcpTag,
+    CryptoSuite, MasterKey, Receiver, ReceiverBuilder, ReplayWindowSize, Sender, SenderBuilder,
+    SrtcpTag,
 };
 
 /// What one of the peer's crypto lines came to.
@@ -152,6 +153,14 @@ pub(super) fn examine<'a>(
     (diagnoses, acceptable)
 }
 
+/// Notes which line was taken.
+pub(super) fn mark_chosen(diagnoses: &mut [Diagnosis], tag: u32) {
+    let chosen = diagnoses.iter_mut().find(|it| it.tag == Some(tag));
+    if let Some(diagnosis) = chosen {
+        diagnosis.verdict = Verdict::Chosen;
+    }
+}
+
 /// Why none of the lines that were examined can be taken.
 pub(super) fn why_none(diagnoses: &[Diagnosis]) -> RejectReason {
     let any = |is: fn(&Verdict) -> bool| diagnoses.iter().any(|it| is(&it.verdict));
@@ -250,6 +259,14 @@ pub(super) fn sender(
     key: MasterKey,
     policy: &Policy,
 ) -> Result<Sender, BuildError> {
+    sender_builder(own, key, policy).build()
+}
+
+pub(super) fn sender_builder(
+    own: &CryptoAttribute,
+    key: MasterKey,
+    policy: &Policy,
+) -> SenderBuilder {
     let suite = key.suite();
     let mut builder = Services::of(own).apply(Sender::builder(key));
     if let Some(rate) = declared_rate(own) {
@@ -258,7 +275,7 @@ pub(super) fn sender(
     if policy.srtcp_tag == SrtcpTagOf32::FourBytes && has_short_tag(suite) {
         builder = builder.srtcp_tag(SrtcpTag::Bytes4);
     }
-    builder.build()
+    builder
 }
 
 /// The receiver that `theirs`, a line of the peer's, describes: all of its keys, and what it declares.
@@ -266,6 +283,13 @@ pub(super) fn receiver(
     theirs: &CryptoAttribute,
     policy: &Policy,
 ) -> Option<Result<Receiver, BuildError>> {
+    receiver_builder(theirs, policy).map(ReceiverBuilder::build)
+}
+
+pub(super) fn receiver_builder(
+    theirs: &CryptoAttribute,
+    policy: &Policy,
+) -> Option<ReceiverBuilder> {
     let mut keys = theirs.keys().iter().map(MasterKey::secret_copy);
     let first = keys.next()?;
     let suite = first.suite();
@@ -284,7 +308,7 @@ pub(super) fn receiver(
             SrtcpTagOf32::AcceptEither => builder.accept_either_srtcp_tag(),
         };
     }
-    Some(builder.build())
+    Some(builder)
 }
 
 fn has_short_tag(suite: CryptoSuite) -> bool {
@@ -292,7 +316,7 @@ fn has_short_tag(suite: CryptoSuite) -> bool {
 }
 
 /// `KDR`: declared for what the declaring side sends (RFC 4568 §6.3.1).
-fn declared_rate(line: &CryptoAttribute) -> Option<crate::KeyDerivationRate> {
+pub(super) fn declared_rate(line: &CryptoAttribute) -> Option<crate::KeyDerivationRate> {
     line.parameters()
         .iter()
         .find_map(|parameter| match parameter {

@@ -111,6 +111,51 @@ pub enum SkipReason {
     UnknownKeyMethod,
 }
 
+/// No fresh master key was to be had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum GenerateError<E> {
+    /// What the caller's generator, or the operating system, said.
+    #[error("{0}")]
+    Failed(E),
+    /// The generator made a key that is already in use here: all keys have to be different (RFC 4568 §6.1, §7.1.2).
+    #[error("the generator of master keys repeats itself")]
+    Repeated,
+}
+
+/// An offer/answer exchange cannot begin. Nothing changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SessionError<E> {
+    /// Another one is going on: an offer of ours without an answer, or an offer of the peer's that was neither
+    /// committed nor rolled back. In SIP the peer's offer is then refused with 491 Request Pending (RFC 3261 §14.2).
+    #[error("another offer/answer exchange is going on")]
+    ExchangeOpen,
+    /// No fresh master key was to be had.
+    #[error("{0}")]
+    Keys(GenerateError<E>),
+}
+
+/// There is no offer/answer exchange to go on with. Nothing changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no offer/answer exchange is going on")]
+pub struct NoExchange;
+
+/// A session cannot be rebuilt from the sections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RestoreError {
+    /// Neither section has one usable crypto line: none of them was an answer.
+    #[error("neither section is an answer with one crypto line")]
+    NoAnswer,
+    /// The transport of the answer is not one to which security descriptions apply.
+    #[error("security descriptions do not apply to the transport of the answer")]
+    NotSdes,
+    /// No line of one section has the tag and suite of a line of the other.
+    #[error("the sections have no crypto line in common")]
+    NoCommonLine,
+}
+
 /// A transport to which security descriptions do not apply (RFC 4568 §6): DTLS-SRTP, for instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("security descriptions do not apply to this transport")]
@@ -192,6 +237,12 @@ pub enum RejectReason {
     /// The answer's key is one of the offer's (RFC 4568 §7.1.2): the same keystream both ways.
     #[error("the answer repeats a key of the offer")]
     KeyRepeated,
+    /// The peer comes back to a master key that it had given up, or uses its key for another suite (RFC 3711 §9.2).
+    #[error("a master key that was used before")]
+    KeyReused,
+    /// The stream is encrypted, and the peer wants to go on in the clear.
+    #[error("the stream was encrypted and is not to go on as plain RTP")]
+    Downgrade,
     /// The answer does not echo the negotiated session parameters of the line it accepts (RFC 4568 §5.1.2).
     #[error("the answer changes session parameters that have to be the same")]
     ParametersChanged,

@@ -46,7 +46,8 @@ impl Leg<'_> {
     }
 }
 
-fn means_the_same(one: &CryptoAttribute, other: &CryptoAttribute) -> bool {
+/// Do both lines describe the same packets? Tags, spelling, lifetimes and hints do not matter.
+pub(super) fn means_the_same(one: &CryptoAttribute, other: &CryptoAttribute) -> bool {
     let rate = |line: &CryptoAttribute| {
         line.parameters()
             .iter()

@@ -3,10 +3,10 @@
 use alloc::{boxed::Box, vec::Vec};
 use core::fmt;
 
-use super::answer::dressed;
+use super::answer::fresh_key;
 use super::attribute::{CryptoAttribute, Line, SessionParameter};
 use super::decision::{self, PlainRtp, Rejection, Services};
-use super::error::{LineError, RejectReason as Reason};
+use super::error::{GenerateError, LineError, RejectReason as Reason};
 use super::media::{MediaSection, Profile, Signalling};
 use super::policy::{Policy, SrtpMode, TagMatch};
 use crate::{CryptoSuite, MasterKey, Receiver, Sender};
@@ -67,44 +67,130 @@ impl fmt::Debug for SrtpAccepted {
     }
 }
 
+/// An answer that is acceptable.
+pub(super) enum Judged {
+    Srtp(Box<JudgedSrtp>),
+    PlainRtp(PlainRtp),
+    RefusedByPeer,
+    PassOn,
+}
+
+/// An answer that accepts one of our lines.
+pub(super) struct JudgedSrtp {
+    pub(super) profile: Profile,
+    /// The place of our line.
+    pub(super) line: usize,
+    pub(super) theirs: CryptoAttribute,
+}
+
 impl Offer {
     /// Makes an offer under `policy`, with fresh keys from the operating system. Over [clear](Signalling::Clear) signalling it has no crypto
     /// lines, unless the policy allows it; nor where SRTP is not offered: see [`has_keys`](Self::has_keys).
     ///
     /// # Errors
-    /// [`RandomError`](crate::RandomError) if the operating system gives no random bytes.
+    /// [`GenerateError`] if the operating system gives no random bytes.
     #[cfg(feature = "getrandom")]
-    pub fn new(policy: &Policy, signalling: Signalling) -> Result<Self, crate::RandomError> {
+    pub fn new(
+        policy: &Policy,
+        signalling: Signalling,
+    ) -> Result<Self, GenerateError<crate::RandomError>> {
         Self::with(policy, signalling, MasterKey::generate)
     }
 
-    /// Makes an offer under `policy`. `generate` makes the keys, a fresh one each time: all keys of an SDP have to
-    /// be different (RFC 4568 §6.1).
+    /// Makes an offer under `policy`. `generate` makes the keys, a fresh one each time: all keys of an SDP have to be different (RFC 4568
+    /// §6.1). Those of one offer are compared; see [`shares_key_with`](Self::shares_key_with) for several.
     ///
     /// # Errors
-    /// Whatever `generate` returns.
+    /// [`GenerateError`]: what `generate` returned, or that it made a key twice.
     pub fn with<E>(
         policy: &Policy,
         signalling: Signalling,
-        mut generate: impl FnMut(CryptoSuite) -> Result<MasterKey, E>,
-    ) -> Result<Self, E> {
+        generate: impl FnMut(CryptoSuite) -> Result<MasterKey, E>,
+    ) -> Result<Self, GenerateError<E>> {
         let offers = matches!(policy.mode, SrtpMode::Opportunistic | SrtpMode::Required);
-        // Room for all keys at once: growing would leave copies behind.
-        let mut lines = Vec::with_capacity(policy.suites.len());
+        let profile = match policy.offers_secure_profile && offers {
+            true => Profile::Savp,
+            false => Profile::Avp,
+        };
+        let mut offer = Self::empty(policy, profile);
         if offers && policy.trusts(signalling) {
-            for (suite, tag) in policy.suites.iter().zip(1..) {
-                let key = dressed(generate(*suite)?, policy);
-                lines.extend(OfferedLine::new(tag, key, policy));
-            }
+            offer.add_lines(policy.suites.iter().copied(), generate, |_| false)?;
         }
-        Ok(Self {
+        Ok(offer)
+    }
+
+    /// An offer without lines.
+    pub(super) fn empty(policy: &Policy, profile: Profile) -> Self {
+        Self {
             policy: policy.clone(),
-            profile: match policy.offers_secure_profile && offers {
-                true => Profile::Savp,
-                false => Profile::Avp,
-            },
-            lines,
-        })
+            profile,
+            // Room for all keys at once: growing would leave copies behind.
+            lines: Vec::with_capacity(policy.suites.len() + 1),
+        }
+    }
+
+    /// A line in use, whose key has its sender already.
+    pub(super) fn add_line_in_use(&mut self, attribute: CryptoAttribute) {
+        let key = None;
+        self.lines.push(OfferedLine { attribute, key });
+    }
+
+    /// A line like `model`, with a fresh key.
+    pub(super) fn add_line_like<E>(
+        &mut self,
+        model: &CryptoAttribute,
+        mut generate: impl FnMut(CryptoSuite) -> Result<MasterKey, E>,
+        is_known: impl Fn(&MasterKey) -> bool,
+    ) -> Result<(), GenerateError<E>> {
+        let Some(suite) = model.suite() else {
+            return Ok(());
+        };
+        let key = fresh_key(suite, &self.policy, &mut generate, is_known)?;
+        let (tag, name) = (model.tag(), Some(model.suite_name()));
+        let line = OfferedLine::new(tag, name, key, model.parameters());
+        self.lines.extend(line);
+        Ok(())
+    }
+
+    /// A line with a fresh key for each of `suites`, with the lowest tags that are free, from 1.
+    pub(super) fn add_lines<E>(
+        &mut self,
+        suites: impl Iterator<Item = CryptoSuite>,
+        mut generate: impl FnMut(CryptoSuite) -> Result<MasterKey, E>,
+        is_known: impl Fn(&MasterKey) -> bool,
+    ) -> Result<(), GenerateError<E>> {
+        let rate = self.policy.rate.map(SessionParameter::KeyDerivationRate);
+        let declared: Vec<_> = rate.into_iter().collect();
+        let taken: Vec<_> = self.attributes().map(CryptoAttribute::tag).collect();
+        let tags = (1..).filter(|tag| !taken.contains(tag));
+        for (suite, tag) in suites.zip(tags) {
+            let is_known = |key: &MasterKey| is_known(key) || self.has_key(key);
+            let key = fresh_key(suite, &self.policy, &mut generate, is_known)?;
+            let line = OfferedLine::new(tag, None, key, &declared);
+            self.lines.extend(line);
+        }
+        Ok(())
+    }
+
+    fn has_key(&self, key: &MasterKey) -> bool {
+        let mut keys = self.attributes().flat_map(CryptoAttribute::keys);
+        keys.any(|ours| ours.is_same_as(key))
+    }
+
+    /// Does a key of this offer stand in `other`? With a good generator never; offers for the sections of one SDP must not (RFC 4568 §6.1).
+    #[must_use]
+    pub fn shares_key_with(&self, other: &Self) -> bool {
+        let mut keys = self.attributes().flat_map(CryptoAttribute::keys);
+        keys.any(|key| other.has_key(key))
+    }
+
+    /// The line at this place, and its key if no sender was made of it.
+    pub(super) fn take_line(
+        &mut self,
+        line: usize,
+    ) -> Option<(&CryptoAttribute, Option<MasterKey>)> {
+        let line = self.lines.get_mut(line)?;
+        Some((&line.attribute, line.key.take()))
     }
 
     /// **Secret:** rebuilds an offer from the section that was sent, keys included, in another process for instance.
@@ -157,24 +243,44 @@ impl Offer {
 
     /// Takes an answer. The offer can take further ones, of forks and of later responses.
     pub fn accept(&mut self, answer: &MediaSection<'_>) -> Accepted {
-        match self.judge(answer) {
-            Ok(accepted) => accepted,
-            Err(reason) => Accepted::Reject(Rejection::by_offerer(reason)),
-        }
+        let accepted = match self.judge(answer) {
+            Ok(Judged::Srtp(srtp)) => self.contexts(*srtp),
+            Ok(Judged::PlainRtp(plain)) => Ok(Accepted::PlainRtp(plain)),
+            Ok(Judged::RefusedByPeer) => Ok(Accepted::RefusedByPeer),
+            Ok(Judged::PassOn) => Ok(Accepted::PassOn),
+            Err(reason) => Err(reason),
+        };
+        accepted.unwrap_or_else(|reason| Accepted::Reject(Rejection::by_offerer(reason)))
     }
 
-    fn judge(&mut self, answer: &MediaSection<'_>) -> Result<Accepted, Reason> {
+    fn contexts(&mut self, srtp: JudgedSrtp) -> Result<Accepted, Reason> {
+        let receiver = decision::receiver(&srtp.theirs, &self.policy).and_then(Result::ok);
+        let receiver = receiver.ok_or(Reason::ParameterProhibited)?;
+        let line = self.lines.get_mut(srtp.line).ok_or(Reason::NotOffered)?;
+        let key = line.key.take();
+        let sender = key.map(|key| decision::sender(&line.attribute, key, &self.policy));
+        let sender = sender.transpose();
+        Ok(Accepted::Srtp(Box::new(SrtpAccepted {
+            profile: srtp.profile,
+            tag: line.attribute.tag(),
+            receiver,
+            sender: sender.map_err(|_| Reason::ParameterProhibited)?,
+        })))
+    }
+
+    /// What an answer comes to, before anything is made of it.
+    pub(super) fn judge(&self, answer: &MediaSection<'_>) -> Result<Judged, Reason> {
         if answer.port == 0 {
-            return Ok(Accepted::RefusedByPeer);
+            return Ok(Judged::RefusedByPeer);
         }
         if self.policy.mode == SrtpMode::Bypass {
-            return Ok(Accepted::PassOn);
+            return Ok(Judged::PassOn);
         }
         let profile = answer.transport.parse::<Profile>();
         let profile = profile.map_err(|_| Reason::AnsweredWithoutCrypto)?;
         let mut answered = answer.crypto_lines();
         let (Some((_, text)), more) = (answered.next(), answered.next()) else {
-            return self.without_crypto(profile);
+            return self.without_crypto(profile).map(Judged::PlainRtp);
         };
         if more.is_some() {
             return Err(Reason::SeveralLines);
@@ -187,55 +293,40 @@ impl Offer {
             Line::Invalid(error) => return Err(Reason::InvalidAnswer(error.kind)),
             Line::Skipped { .. } => return Err(Reason::NotOffered),
         };
-        self.with_crypto(profile, &theirs)
+        let line = self.check(&theirs)?;
+        Ok(Judged::Srtp(Box::new(JudgedSrtp {
+            profile,
+            line,
+            theirs,
+        })))
     }
 
     /// RFC 8643 §3.3: no keys in the answer decline an opportunistic offer. RFC 4568 §5.1.3: under a secure profile that is a failure.
-    fn without_crypto(&self, profile: Profile) -> Result<Accepted, Reason> {
+    fn without_crypto(&self, profile: Profile) -> Result<PlainRtp, Reason> {
         if self.policy.mode == SrtpMode::Required {
             return Err(Reason::SrtpRequired);
         }
         if profile.is_secure() || self.profile.is_secure() {
             return Err(Reason::AnsweredWithoutCrypto);
         }
-        Ok(Accepted::PlainRtp(PlainRtp {
-            profile,
-            declined: None,
-        }))
+        let declined = None;
+        Ok(PlainRtp { profile, declined })
     }
 
-    fn with_crypto(
-        &mut self,
-        profile: Profile,
-        theirs: &CryptoAttribute,
-    ) -> Result<Accepted, Reason> {
-        let ours = self.line_for(theirs)?;
+    /// Which of our lines `theirs` accepts, if it may.
+    fn check(&self, theirs: &CryptoAttribute) -> Result<usize, Reason> {
+        let at = self.line_for(theirs)?;
         // RFC 4568 §7.1.2: their keys are none of ours, whichever line it stands in.
-        let is_ours = |key: &MasterKey| {
-            let mut offered = self.lines.iter().flat_map(|line| line.attribute.keys());
-            offered.any(|our| our.is_same_as(key))
-        };
-        if theirs.keys().iter().any(is_ours) {
+        if theirs.keys().iter().any(|key| self.has_key(key)) {
             return Err(Reason::KeyRepeated);
         }
-        let line = self.lines.get_mut(ours).ok_or(Reason::NotOffered)?;
+        let line = self.lines.get(at).ok_or(Reason::NotOffered)?;
         if Services::of(theirs) != Services::of(&line.attribute) {
             return Err(Reason::ParametersChanged);
         }
         let acceptable = self.policy.check_declared(theirs);
         acceptable.map_err(|_| Reason::ParameterProhibited)?;
-        let receiver = decision::receiver(theirs, &self.policy).and_then(Result::ok);
-        let receiver = receiver.ok_or(Reason::ParameterProhibited)?;
-        let key = line.key.take();
-        let sender = key.map(|key| decision::sender(&line.attribute, key, &self.policy));
-        Ok(Accepted::Srtp(Box::new(SrtpAccepted {
-            profile,
-            tag: line.attribute.tag(),
-            receiver,
-            sender: sender
-                .transpose()
-                .map_err(|_| Reason::ParameterProhibited)?,
-        })))
+        Ok(at)
     }
 
     /// Which of our lines the answer accepts (RFC 4568 §5.1.3).
@@ -256,20 +347,18 @@ impl Offer {
 }
 
 impl OfferedLine {
-    /// `None` only if the policy's own parameters contradict the suite.
-    fn new(tag: u32, key: MasterKey, policy: &Policy) -> Option<Self> {
-        let declared: Vec<_> = policy
-            .rate
-            .map(SessionParameter::KeyDerivationRate)
-            .into_iter()
-            .collect();
+    /// `None` only if the parameters contradict the suite.
+    fn new(
+        tag: u32,
+        suite_name: Option<&str>,
+        key: MasterKey,
+        parameters: &[SessionParameter],
+    ) -> Option<Self> {
         let keys = [key];
-        let attribute = CryptoAttribute::new(tag, None, &keys, &declared).ok()?;
+        let attribute = CryptoAttribute::new(tag, suite_name, &keys, parameters).ok()?;
         let [key] = keys;
-        Some(Self {
-            attribute,
-            key: Some(key),
-        })
+        let key = Some(key);
+        Some(Self { attribute, key })
     }
 }
 

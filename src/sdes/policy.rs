@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use super::attribute::{CryptoAttribute, FecOrder, ParseMode, SessionParameter};
 use super::error::Unacceptable;
 use crate::key::Lifetime;
-use crate::{CryptoSuite, KeyDerivationRate};
+use crate::{CryptoSuite, KeyDerivationRate, Overlap};
 
 /// Is SRTP wanted?
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +91,10 @@ pub struct Policy {
     pub(super) rate: Option<KeyDerivationRate>,
     pub(super) srtcp_tag: SrtcpTagOf32,
     pub(super) parse_mode: ParseMode,
+    pub(super) keeps_suite: bool,
+    pub(super) allows_downgrade: bool,
+    pub(super) restarts_roc: bool,
+    pub(super) overlap: Overlap,
     allows_unencrypted_srtp: bool,
     allows_unencrypted_srtcp: bool,
     allows_unauthenticated_srtp: bool,
@@ -113,6 +117,10 @@ impl Policy {
             rate: None,
             srtcp_tag: SrtcpTagOf32::TenBytes,
             parse_mode: ParseMode::Tolerant,
+            keeps_suite: false,
+            allows_downgrade: false,
+            restarts_roc: false,
+            overlap: Overlap::default(),
             allows_unencrypted_srtp: false,
             allows_unencrypted_srtcp: false,
             allows_unauthenticated_srtp: false,
@@ -279,6 +287,37 @@ impl Policy {
     #[must_use]
     pub fn strict_lines(mut self) -> Self {
         self.parse_mode = ParseMode::Strict;
+        self
+    }
+
+    /// Stays with the suite in use when a later offer still has it, whatever stands first there. Default: the offer's order decides
+    /// anew (RFC 4568 §5.1.2).
+    #[must_use]
+    pub fn keep_current_suite(mut self) -> Self {
+        self.keeps_suite = true;
+        self
+    }
+
+    /// Lets the peer turn an encrypted stream into plain RTP with a later offer or answer, where plain RTP would have been enough from
+    /// the beginning. Default: that is refused, and the stream goes on encrypted.
+    #[must_use]
+    pub fn allow_downgrade(mut self) -> Self {
+        self.allows_downgrade = true;
+        self
+    }
+
+    /// Begins with rollover counters of 0 under each new key of ours, even at an unchanged address, for peers that expect it. Default: the
+    /// counters go on (RFC 3711 §3.3.1), but for a new address (RFC 4568 §7.1.4).
+    #[must_use]
+    pub fn restart_roc_on_rekey(mut self) -> Self {
+        self.restarts_roc = true;
+        self
+    }
+
+    /// How long packets under the peer's old keys are accepted beside those under its new ones. Default: for 256 packets.
+    #[must_use]
+    pub fn overlap(mut self, overlap: Overlap) -> Self {
+        self.overlap = overlap;
         self
     }
 

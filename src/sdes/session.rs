@@ -1,0 +1,378 @@
+//! One `m=` section in the course of a dialog: its first offer and answer, and those after it (RFC 4568 §5.1.4, §7.1.4; RFC 3264 §8).
+
+mod change;
+mod known;
+mod plan;
+
+use alloc::boxed::Box;
+use core::fmt;
+use core::net::SocketAddr;
+
+use super::attribute::CryptoAttribute;
+use super::error::{NoExchange, RestoreError, SessionError};
+use super::legs::Leg;
+use super::media::{MediaSection, Profile, Signalling};
+use super::offer::Offer;
+use super::policy::Policy;
+use crate::{CryptoSuite, MasterKey};
+
+pub use change::{
+    Changes, Outcome, ReceiverChange, ReceiverRekey, Reply, Response, SenderChange, SenderRekey,
+};
+use known::KnownKeys;
+
+/// One `m=` section in the course of a dialog, from its first offer to the BYE.
+///
+/// It knows what was agreed, and says of every later offer and answer what it changes: which direction keeps its context, which goes on
+/// under a new key, which begins anew. The contexts themselves stay where the media is; [`Changes`] travel there.
+///
+/// An exchange is in one of two hands. Ours: [`offer`](Self::offer), then [`answered`](Self::answered) for each answer, or
+/// [`rollback`](Self::rollback) if it is refused. The peer's: [`offered`](Self::offered), then [`commit`](Self::commit) when the answer is
+/// sent, or [`rollback`](Self::rollback) if it is not. Until then, and after a rollback, what was agreed before is in force.
+///
+/// A key of ours gets one sender. It stays while both sides stay where they are; it is replaced when our address changes, when suite or
+/// services change, or on request. Keys are compared by their bytes, suite and MKI, never by the text of a line or its tag. For each key
+/// that was in use, 16 bytes are kept, by which it would be recognised.
+pub struct Session {
+    policy: Policy,
+    signalling: Signalling,
+    agreed: Agreed,
+    exchange: Exchange,
+    addresses: Addresses,
+    known: KnownKeys,
+}
+
+/// Where media comes to, as far as it is known: the last addresses that were no hold.
+#[derive(Clone, Copy, Debug, Default)]
+struct Addresses {
+    ours: Option<SocketAddr>,
+    theirs: Option<SocketAddr>,
+}
+
+enum Agreed {
+    Nothing,
+    PlainRtp,
+    Srtp(Box<Agreement>),
+}
+
+struct Agreement {
+    profile: Profile,
+    ours: CryptoAttribute,
+    theirs: CryptoAttribute,
+    /// Does the sender of our key belong to this dialog?
+    sends: bool,
+}
+
+enum Exchange {
+    None,
+    Ours(Box<OpenOffer>),
+    Theirs(Box<Prepared>),
+}
+
+struct OpenOffer {
+    offer: Offer,
+    address: Option<SocketAddr>,
+    /// Do new keys mean a new sender?
+    starts: bool,
+    answered: bool,
+}
+
+/// What will be agreed when our answer is sent.
+struct Prepared {
+    agreed: Agreed,
+    addresses: Addresses,
+    outcome: Outcome,
+}
+
+/// What this side brings to an exchange: where it wants its media, and which keys.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OurSide {
+    address: Option<SocketAddr>,
+    fresh_key: bool,
+    all_suites: bool,
+}
+
+impl OurSide {
+    /// Media comes to this address, as `c=` and `m=` will say. A new address gets a new key and rollover counters of 0 (RFC 4568 §7.1.4).
+    /// An unspecified one (`c=0.0.0.0`, `c=IN IP6 ::`) is a hold, and no change. [`default`](Self::default) says nothing of an address: it has not changed.
+    #[must_use]
+    pub fn at(address: SocketAddr) -> Self {
+        let address = Some(address);
+        Self {
+            address,
+            ..Self::default()
+        }
+    }
+
+    /// Changes our key though nothing else asks for it: when it [nears its end](crate::Sender::needs_rekey), when a fork of the call may know
+    /// it (RFC 4568 §7.3), or when the peer's media has moved to somebody who cannot know our rollover counter.
+    #[must_use]
+    pub fn with_fresh_key(mut self) -> Self {
+        self.fresh_key = true;
+        self
+    }
+
+    /// In an offer: all suites of the policy beside the one in use, with keys of their own, rather than that one alone.
+    #[must_use]
+    pub fn with_all_suites(mut self) -> Self {
+        self.all_suites = true;
+        self
+    }
+}
+
+/// The way through a dialog.
+impl Session {
+    /// A section about which nothing has been said yet.
+    #[must_use]
+    pub fn new(policy: &Policy, signalling: Signalling) -> Self {
+        Self {
+            policy: policy.clone(),
+            signalling,
+            agreed: Agreed::Nothing,
+            exchange: Exchange::None,
+            addresses: Addresses::default(),
+            known: KnownKeys::default(),
+        }
+    }
+
+    /// Makes an offer, with fresh keys from the operating system where new ones are needed.
+    ///
+    /// The first offer of SRTP is that of the policy; see [`Offer::new`]. A later one has the line in use, with its tag and key, or a fresh key
+    /// at a new address or on request. Our sender stays as it is until the answer.
+    ///
+    /// # Errors
+    /// [`SessionError`] if an exchange is going on, or no key is to be had; nothing changed then.
+    #[cfg(feature = "getrandom")]
+    pub fn offer(&mut self, ours: OurSide) -> Result<&Offer, SessionError<crate::RandomError>> {
+        self.offer_with(ours, MasterKey::generate)
+    }
+
+    /// [`offer`](Self::offer), with keys made by `generate`.
+    ///
+    /// # Errors
+    /// [`SessionError`] if an exchange is going on, or `generate` fails or repeats a key; nothing changed then.
+    pub fn offer_with<E>(
+        &mut self,
+        ours: OurSide,
+        generate: impl FnMut(CryptoSuite) -> Result<MasterKey, E>,
+    ) -> Result<&Offer, SessionError<E>> {
+        self.check_idle()?;
+        let offer = self.make_offer(ours, generate);
+        let offer = offer.map_err(SessionError::Keys)?;
+        for key in offer.attributes().flat_map(CryptoAttribute::keys) {
+            self.known.add_ours(key);
+        }
+        let open = OpenOffer {
+            offer,
+            address: ours.address,
+            starts: self.new_key_starts(ours),
+            answered: false,
+        };
+        self.exchange = Exchange::Ours(Box::new(open));
+        match &self.exchange {
+            Exchange::Ours(open) => Ok(&open.offer),
+            _ => Err(SessionError::ExchangeOpen),
+        }
+    }
+
+    /// Takes an answer of this dialog, with the peer's address as its `c=` and `m=` say, if that is known. What it says is agreed at once, unless
+    /// it is rejected.
+    ///
+    /// The offer stays open for later answers (RFC 4568 has the peer's early media under its keys, and several stacks answer 183 and 200
+    /// differently): the same again changes nothing, other keys are taken as a re-key. The next offer, of either side, closes it.
+    ///
+    /// # Errors
+    /// [`NoExchange`] if no offer of ours is open; nothing changed then.
+    pub fn answered(
+        &mut self,
+        answer: &MediaSection<'_>,
+        address: Option<SocketAddr>,
+    ) -> Result<Outcome, NoExchange> {
+        match core::mem::replace(&mut self.exchange, Exchange::None) {
+            Exchange::Ours(mut open) => {
+                let outcome = self.take_answer(&mut open, answer, address);
+                open.answered |= !matches!(outcome, Outcome::Reject(_));
+                self.exchange = Exchange::Ours(open);
+                Ok(outcome)
+            }
+            other => {
+                self.exchange = other;
+                Err(NoExchange)
+            }
+        }
+    }
+
+    /// Takes an answer of another dialog that the same INVITE has led to, and makes that dialog's session.
+    ///
+    /// The first answer to a line takes its sender. A later one gets [`SenderChange::Missing`], and is to be offered a fresh key.
+    ///
+    /// # Errors
+    /// [`NoExchange`] if no offer of ours is open; nothing changed then.
+    pub fn answered_by_fork(
+        &mut self,
+        answer: &MediaSection<'_>,
+        address: Option<SocketAddr>,
+    ) -> Result<(Self, Outcome), NoExchange> {
+        let Exchange::Ours(open) = &mut self.exchange else {
+            return Err(NoExchange);
+        };
+        let mut fork = Self::new(&self.policy, self.signalling);
+        fork.known = self.known.of_ours();
+        let outcome = fork.take_answer(open, answer, address);
+        Ok((fork, outcome))
+    }
+
+    /// Takes an offer of the peer's, with its address as `c=` and `m=` say, if that is known, and prepares the answer, with a fresh key from the
+    /// operating system if one is needed. Nothing is agreed before [`commit`](Self::commit).
+    ///
+    /// # Errors
+    /// [`SessionError`] if an exchange is going on, or no key is to be had; nothing changed then.
+    #[cfg(feature = "getrandom")]
+    pub fn offered(
+        &mut self,
+        offer: &MediaSection<'_>,
+        address: Option<SocketAddr>,
+        ours: OurSide,
+    ) -> Result<Reply, SessionError<crate::RandomError>> {
+        self.offered_with(offer, address, ours, MasterKey::generate)
+    }
+
+    /// [`offered`](Self::offered), with a key made by `generate`.
+    ///
+    /// # Errors
+    /// [`SessionError`] if an exchange is going on, or `generate` fails or repeats a key; nothing changed then.
+    pub fn offered_with<E>(
+        &mut self,
+        offer: &MediaSection<'_>,
+        address: Option<SocketAddr>,
+        ours: OurSide,
+        mut generate: impl FnMut(CryptoSuite) -> Result<MasterKey, E>,
+    ) -> Result<Reply, SessionError<E>> {
+        self.check_idle()?;
+        let (reply, prepared) = self
+            .prepare(offer, address, ours, &mut generate)
+            .map_err(SessionError::Keys)?;
+        self.exchange = prepared.map_or(Exchange::None, |it| Exchange::Theirs(Box::new(it)));
+        Ok(reply)
+    }
+
+    /// The answer that was prepared is sent: what it says is agreed.
+    ///
+    /// # Errors
+    /// [`NoExchange`] if no answer is prepared, as when it was a refusal; nothing changed then.
+    pub fn commit(&mut self) -> Result<Outcome, NoExchange> {
+        match core::mem::replace(&mut self.exchange, Exchange::None) {
+            Exchange::Theirs(prepared) => {
+                self.addresses = prepared.addresses;
+                self.agree(prepared.agreed);
+                Ok(prepared.outcome)
+            }
+            other => {
+                self.exchange = other;
+                Err(NoExchange)
+            }
+        }
+    }
+
+    /// The exchange came to nothing: our offer was refused (with 491 too), or the answer that was prepared is not sent. What was agreed before
+    /// stays in force (RFC 4568 §7.1.4). An offer that was answered is closed, and what the answer said stays.
+    pub fn rollback(&mut self) {
+        self.exchange = Exchange::None;
+    }
+}
+
+/// What is agreed.
+impl Session {
+    /// The profile under which SRTP is agreed.
+    #[must_use]
+    pub fn profile(&self) -> Option<Profile> {
+        self.agreement().map(|it| it.profile)
+    }
+
+    /// Our crypto line that is in force: what we send under. To be sent again when an answer is repeated.
+    #[must_use]
+    pub fn our_line(&self) -> Option<&CryptoAttribute> {
+        self.agreement().map(|it| &it.ours)
+    }
+
+    /// The peer's crypto line that is in force: what we receive under.
+    #[must_use]
+    pub fn their_line(&self) -> Option<&CryptoAttribute> {
+        self.agreement().map(|it| &it.theirs)
+    }
+
+    /// Both lines, for [`Leg::to`].
+    #[must_use]
+    pub fn leg(&self) -> Option<Leg<'_>> {
+        self.agreement().map(|it| Leg {
+            ours: &it.ours,
+            theirs: &it.theirs,
+        })
+    }
+
+    /// Is an exchange going on that stands in the way of a new offer?
+    #[must_use]
+    pub fn has_open_exchange(&self) -> bool {
+        match &self.exchange {
+            Exchange::None => false,
+            Exchange::Ours(open) => !open.answered,
+            Exchange::Theirs(_) => true,
+        }
+    }
+
+    /// **Secret:** rebuilds a session from the sections that both sides sent last, keys included: in another process, for instance.
+    ///
+    /// The contexts are not part of it. A sender that goes on under the old key has to know all of its rollover counters and indices; where it
+    /// does not, [`offer`](Self::offer) with a [fresh key](OurSide::with_fresh_key) first. Keys from before these sections are not known.
+    ///
+    /// # Errors
+    /// [`RestoreError`] if the sections have no usable line with the same tag and suite on both sides.
+    pub fn restore_secret(
+        policy: &Policy,
+        signalling: Signalling,
+        ours: (&MediaSection<'_>, Option<SocketAddr>),
+        theirs: (&MediaSection<'_>, Option<SocketAddr>),
+    ) -> Result<Self, RestoreError> {
+        let mut session = Self::new(policy, signalling);
+        let agreement = plan::agreement_of(ours.0, theirs.0, policy)?;
+        session.addresses = Addresses {
+            ours: ours.1,
+            theirs: theirs.1,
+        };
+        session.agree(Agreed::Srtp(Box::new(agreement)));
+        Ok(session)
+    }
+
+    fn agreement(&self) -> Option<&Agreement> {
+        match &self.agreed {
+            Agreed::Srtp(agreement) => Some(agreement),
+            _ => None,
+        }
+    }
+
+    fn agree(&mut self, agreed: Agreed) {
+        self.agreed = agreed;
+        if let Agreed::Srtp(agreement) = &self.agreed {
+            self.known.add(&agreement.ours, &agreement.theirs);
+        }
+    }
+
+    fn check_idle<E>(&self) -> Result<(), SessionError<E>> {
+        match self.has_open_exchange() {
+            true => Err(SessionError::ExchangeOpen),
+            false => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("profile", &self.profile())
+            .field("ours", &self.our_line())
+            .field("theirs", &self.their_line())
+            .field("addresses", &self.addresses)
+            .field("has_open_exchange", &self.has_open_exchange())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,389 @@
+//! What an offer or an answer changes.
+
+use alloc::{boxed::Box, vec::Vec};
+use core::net::SocketAddr;
+
+use super::change::{Changes, Outcome, ReceiverChange, ReceiverRekey, Reply, Response};
+use super::change::{SenderChange, SenderRekey};
+use super::{Addresses, Agreed, Agreement, OpenOffer, OurSide, Prepared, Session};
+use crate::sdes::answer::{self, Decision, answering_line, fresh_key};
+use crate::sdes::attribute::{CryptoAttribute, Line};
+use crate::sdes::decision::{self, PlainRtp, Rejection, Services};
+use crate::sdes::error::{GenerateError, RejectReason as Reason, RestoreError};
+use crate::sdes::legs::means_the_same;
+use crate::sdes::media::{MediaSection, Profile};
+use crate::sdes::offer::{Judged, Offer};
+use crate::sdes::policy::Policy;
+use crate::{CryptoSuite, MasterKey, Receiver, RocAfterRekey, Sender};
+
+/// The address that counts from now on, and whether it is another one than before. On hold it is neither (RFC 3264 §8.4).
+pub(super) fn moved_to(
+    before: Option<SocketAddr>,
+    now: Option<SocketAddr>,
+) -> (Option<SocketAddr>, bool) {
+    let is_hold = |address: &SocketAddr| address.ip().is_unspecified() || address.port() == 0;
+    let plain = |address: SocketAddr| SocketAddr::new(address.ip().to_canonical(), address.port());
+    match (before, now.filter(|now| !is_hold(now)).map(plain)) {
+        (before, None) => (before, false),
+        (None, now) => (now, false),
+        (Some(before), Some(now)) => (Some(now), before != now),
+    }
+}
+
+impl Session {
+    /// The lines that an offer has now.
+    pub(super) fn make_offer<E>(
+        &self,
+        ours: OurSide,
+        mut generate: impl FnMut(CryptoSuite) -> Result<MasterKey, E>,
+    ) -> Result<Offer, GenerateError<E>> {
+        let is_known = |key: &MasterKey| self.known.is_ours(key) || self.known.is_theirs(key);
+        let Some(now) = self.agreement() else {
+            return Offer::with(&self.policy, self.signalling, generate);
+        };
+        let mut offer = Offer::empty(&self.policy, now.profile);
+        if !self.policy.trusts(self.signalling) {
+            return Ok(offer);
+        }
+        match self.needs_fresh_key(ours, now) {
+            false => offer.add_line_in_use(now.ours.secret_copy()),
+            true => offer.add_line_like(&now.ours, &mut generate, is_known)?,
+        }
+        if ours.all_suites {
+            let suites = self.policy.suites.iter().copied();
+            let others = suites.filter(|suite| Some(*suite) != now.ours.suite());
+            offer.add_lines(others, &mut generate, is_known)?;
+        }
+        Ok(offer)
+    }
+
+    fn needs_fresh_key(&self, ours: OurSide, now: &Agreement) -> bool {
+        let (_, moved) = moved_to(self.addresses.ours, ours.address);
+        moved || ours.fresh_key || !now.sends
+    }
+
+    /// Does a new key of ours come with a new sender, and rollover counters of 0?
+    pub(super) fn new_key_starts(&self, ours: OurSide) -> bool {
+        let (_, moved) = moved_to(self.addresses.ours, ours.address);
+        let goes_on = self.agreement().is_some_and(|now| now.sends);
+        moved || !goes_on || self.policy.restarts_roc
+    }
+
+    /// An answer to an offer of ours.
+    pub(super) fn take_answer(
+        &mut self,
+        open: &mut OpenOffer,
+        answer: &MediaSection<'_>,
+        address: Option<SocketAddr>,
+    ) -> Outcome {
+        match self.judge_answer(open, answer, address) {
+            Ok((agreed, outcome)) => {
+                (self.addresses.ours, _) = moved_to(self.addresses.ours, open.address);
+                (self.addresses.theirs, _) = moved_to(self.addresses.theirs, address);
+                self.agree(agreed);
+                outcome
+            }
+            Err(NotAgreed::Reject(reason)) => Outcome::Reject(Rejection::by_offerer(reason)),
+            Err(NotAgreed::PassOn) => Outcome::PassOn,
+        }
+    }
+
+    fn judge_answer(
+        &self,
+        open: &mut OpenOffer,
+        answer: &MediaSection<'_>,
+        address: Option<SocketAddr>,
+    ) -> Result<(Agreed, Outcome), NotAgreed> {
+        let srtp = match open.offer.judge(answer)? {
+            Judged::Srtp(srtp) => *srtp,
+            Judged::PlainRtp(plain) => return Ok(self.go_plain(plain)?),
+            Judged::RefusedByPeer => return Ok((Agreed::Nothing, Outcome::PortZero)),
+            Judged::PassOn => return Err(NotAgreed::PassOn),
+        };
+        let receiver = self.receiver_change(&srtp.theirs, address)?;
+        let (ours, key) = open.offer.take_line(srtp.line).ok_or(Reason::NotOffered)?;
+        let ours = ours.secret_copy();
+        let sender = match (self.agreement(), key) {
+            (_, Some(key)) => self.sender_change(&ours, key, open.starts)?,
+            (Some(now), None) if now.sends && have_same_keys(&now.ours, &ours) => {
+                SenderChange::Keep
+            }
+            _ => SenderChange::Missing,
+        };
+        Ok(agreement(
+            srtp.profile,
+            (ours, sender),
+            (srtp.theirs, receiver),
+        ))
+    }
+
+    /// An offer of the peer's: the answer, and what will be agreed with it.
+    pub(super) fn prepare<E>(
+        &self,
+        offer: &MediaSection<'_>,
+        address: Option<SocketAddr>,
+        ours: OurSide,
+        generate: &mut impl FnMut(CryptoSuite) -> Result<MasterKey, E>,
+    ) -> Result<(Reply, Option<Prepared>), GenerateError<E>> {
+        let (mut diagnoses, mut lines) = decision::examine(offer.crypto_lines(), &self.policy);
+        if let (true, Some(now)) = (self.policy.keeps_suite, self.agreement()) {
+            let is_current = |line: &CryptoAttribute| line.suite() == now.theirs.suite();
+            if lines.iter().any(is_current) {
+                lines.retain(is_current);
+            }
+        }
+        let weighed = answer::weigh(offer, &self.policy, self.signalling, &diagnoses, lines);
+        let agreed = match weighed {
+            Ok((profile, theirs)) => {
+                let tag = theirs.tag();
+                let agreed = self.accept(profile, theirs, address, ours, generate)?;
+                if agreed.is_ok() {
+                    decision::mark_chosen(&mut diagnoses, tag);
+                }
+                agreed
+            }
+            Err(Decision::PlainRtp(plain)) => self.go_plain(plain),
+            Err(Decision::PortZero) => Ok((Agreed::Nothing, Outcome::PortZero)),
+            Err(Decision::Reject(rejection)) => Err(rejection.reason),
+            Err(decided) => {
+                let response = match decided {
+                    Decision::PassOn => Response::PassOn,
+                    _ => Response::NotSdes,
+                };
+                return Ok((
+                    Reply {
+                        response,
+                        diagnoses,
+                    },
+                    None,
+                ));
+            }
+        };
+        let (response, prepared) = match agreed {
+            Err(reason) => (Response::Reject(Rejection::by_answerer(reason)), None),
+            Ok((agreed, outcome)) => {
+                let (ours, _) = moved_to(self.addresses.ours, ours.address);
+                let (theirs, _) = moved_to(self.addresses.theirs, address);
+                let response = response_to(&agreed, &outcome);
+                let addresses = Addresses { ours, theirs };
+                let prepared = Prepared {
+                    agreed,
+                    addresses,
+                    outcome,
+                };
+                (response, Some(prepared))
+            }
+        };
+        Ok((
+            Reply {
+                response,
+                diagnoses,
+            },
+            prepared,
+        ))
+    }
+
+    /// Takes a line of the peer's offer.
+    fn accept<E>(
+        &self,
+        profile: Profile,
+        theirs: CryptoAttribute,
+        address: Option<SocketAddr>,
+        ours: OurSide,
+        generate: &mut impl FnMut(CryptoSuite) -> Result<MasterKey, E>,
+    ) -> Result<Result<(Agreed, Outcome), Reason>, GenerateError<E>> {
+        let receiver = match self.receiver_change(&theirs, address) {
+            Ok(receiver) => receiver,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        let Some(suite) = theirs.suite() else {
+            return Ok(Err(Reason::NoCommonSuite));
+        };
+        let goes_on = |now: &&Agreement| {
+            let services = Services::of(&now.ours) == Services::of(&theirs);
+            !self.needs_fresh_key(ours, now) && now.ours.suite() == Some(suite) && services
+        };
+        let now = self.agreement().filter(goes_on);
+        let key = match now.and_then(|now| now.ours.keys().first()) {
+            Some(key) => key.secret_copy(),
+            None => {
+                let is_known = |key: &MasterKey| {
+                    let is_in_offer = theirs.keys().iter().any(|their| their.is_same_as(key));
+                    is_in_offer || self.known.is_ours(key) || self.known.is_theirs(key)
+                };
+                fresh_key(suite, &self.policy, generate, is_known)?
+            }
+        };
+        let Some(line) = answering_line(&theirs, &key, &self.policy) else {
+            return Ok(Err(Reason::ParameterProhibited));
+        };
+        let sender = match now {
+            Some(_) => Ok(SenderChange::Keep),
+            None => self.sender_change(&line, key, self.new_key_starts(ours)),
+        };
+        Ok(sender.map(|sender| agreement(profile, (line, sender), (theirs, receiver))))
+    }
+
+    /// A stream that is encrypted stays so, unless the policy allows otherwise.
+    fn go_plain(&self, plain: PlainRtp) -> Result<(Agreed, Outcome), Reason> {
+        match self.agreed {
+            Agreed::Srtp(_) if !self.policy.allows_downgrade => Err(Reason::Downgrade),
+            _ => Ok((Agreed::PlainRtp, Outcome::PlainRtp(plain))),
+        }
+    }
+
+    fn sender_change(
+        &self,
+        line: &CryptoAttribute,
+        key: MasterKey,
+        starts: bool,
+    ) -> Result<SenderChange, Reason> {
+        let builder = decision::sender_builder(line, key, &self.policy);
+        let change = match starts {
+            true => builder
+                .build()
+                .map(Box::<Sender>::new)
+                .map(SenderChange::Start),
+            false => builder
+                .check()
+                .map(|()| SenderChange::Rekey(SenderRekey(Box::new(builder)))),
+        };
+        change.map_err(|_| Reason::ParameterProhibited)
+    }
+
+    fn receiver_change(
+        &self,
+        theirs: &CryptoAttribute,
+        address: Option<SocketAddr>,
+    ) -> Result<ReceiverChange, Reason> {
+        if theirs.keys().iter().any(|key| self.known.is_ours(key)) {
+            return Err(Reason::KeyRepeated);
+        }
+        let builder = decision::receiver_builder(theirs, &self.policy);
+        let next = builder.ok_or(Reason::ParameterProhibited)?;
+        let Some(now) = self.agreement() else {
+            let is_known = |key: &MasterKey| self.known.is_theirs(key);
+            if theirs.keys().iter().any(is_known) {
+                return Err(Reason::KeyReused);
+            }
+            let receiver = next.build().map(Box::<Receiver>::new);
+            let receiver = receiver.map_err(|_| Reason::ParameterProhibited)?;
+            return Ok(ReceiverChange::Start(receiver));
+        };
+        if means_the_same(&now.theirs, theirs) {
+            return Ok(ReceiverChange::Keep);
+        }
+        let goes_on = |key: &MasterKey| keeps_its_form(key, &now.theirs, theirs);
+        let is_reused = |key: &MasterKey| self.known.is_theirs(key) && !goes_on(key);
+        if theirs.keys().iter().any(is_reused) {
+            return Err(Reason::KeyReused);
+        }
+        next.check().map_err(|_| Reason::ParameterProhibited)?;
+        let (_, moved) = moved_to(self.addresses.theirs, address);
+        let roc = match moved {
+            true => RocAfterRekey::ZeroOrKept,
+            false => RocAfterRekey::KeptOrZero,
+        };
+        Ok(ReceiverChange::Rekey(ReceiverRekey {
+            next: Box::new(next),
+            roc,
+            overlap: self.policy.overlap,
+        }))
+    }
+}
+
+/// Why nothing was agreed.
+enum NotAgreed {
+    Reject(Reason),
+    PassOn,
+}
+
+impl From<Reason> for NotAgreed {
+    fn from(reason: Reason) -> Self {
+        Self::Reject(reason)
+    }
+}
+
+fn agreement(
+    profile: Profile,
+    (ours, sender): (CryptoAttribute, SenderChange),
+    (theirs, receiver): (CryptoAttribute, ReceiverChange),
+) -> (Agreed, Outcome) {
+    let changes = Changes {
+        profile,
+        tag: ours.tag(),
+        sender,
+        receiver,
+    };
+    let sends = !matches!(changes.sender, SenderChange::Missing);
+    let agreement = Agreement {
+        profile,
+        ours,
+        theirs,
+        sends,
+    };
+    let agreed = Agreed::Srtp(Box::new(agreement));
+    (agreed, Outcome::Srtp(Box::new(changes)))
+}
+
+fn response_to(agreed: &Agreed, outcome: &Outcome) -> Response {
+    match (agreed, outcome) {
+        (Agreed::Srtp(agreement), _) => Response::Srtp {
+            profile: agreement.profile,
+            attribute: Box::new(agreement.ours.secret_copy()),
+        },
+        (_, Outcome::PlainRtp(plain)) => Response::PlainRtp(*plain),
+        _ => Response::PortZero,
+    }
+}
+
+fn have_same_keys(one: &CryptoAttribute, other: &CryptoAttribute) -> bool {
+    let mut keys = one.keys().iter().zip(other.keys());
+    one.keys().len() == other.keys().len() && keys.all(|(one, other)| one.is_same_as(other))
+}
+
+/// Does a key of the line in force go on in the next line, under the same suite, MKI and key derivation rate?
+fn keeps_its_form(key: &MasterKey, now: &CryptoAttribute, next: &CryptoAttribute) -> bool {
+    let is_key = |it: &MasterKey| it.is_same_as(key) && it.mki() == key.mki();
+    now.keys().iter().any(is_key)
+        && now.suite() == next.suite()
+        && decision::declared_rate(now) == decision::declared_rate(next)
+}
+
+/// What two sections say that were sent: the one that has one usable line is the answer.
+pub(super) fn agreement_of(
+    ours: &MediaSection<'_>,
+    theirs: &MediaSection<'_>,
+    policy: &Policy,
+) -> Result<Agreement, RestoreError> {
+    let usable = |section: &MediaSection<'_>| -> Vec<CryptoAttribute> {
+        let parsed = section
+            .crypto_lines()
+            .map(|(_, text)| CryptoAttribute::parse(text, policy.parse_mode));
+        let usable = parsed.filter_map(|line| match line {
+            Line::Usable(attribute) => Some(attribute),
+            _ => None,
+        });
+        usable.collect()
+    };
+    let (our_lines, mut their_lines) = (usable(ours), usable(theirs));
+    let answer_is_ours = our_lines.len() == 1;
+    if !answer_is_ours && their_lines.len() != 1 {
+        return Err(RestoreError::NoAnswer);
+    }
+    let answer = if answer_is_ours { ours } else { theirs };
+    let profile = answer.transport.parse();
+    let profile = profile.map_err(|_| RestoreError::NotSdes)?;
+    for line in our_lines {
+        let same = |it: &CryptoAttribute| it.tag() == line.tag() && it.suite() == line.suite();
+        if let Some(at) = their_lines.iter().position(same) {
+            return Ok(Agreement {
+                profile,
+                ours: line,
+                theirs: their_lines.swap_remove(at),
+                sends: true,
+            });
+        }
+    }
+    Err(RestoreError::NoCommonLine)
+}
