@@ -108,4 +108,4 @@ pub use offer::{Accepted, Offer, SrtpAccepted};
 pub use policy::{
     AnsweredProfile, CryptoInAvp, Policy, SrtcpTagOf32, SrtpMode, SuiteOrder, TagMatch,
 };
-pub use sdp::{SdpSection, sections, with_secret_lines};
+pub use sdp::{SdpSection, sections, session_level_crypto, with_secret_lines};

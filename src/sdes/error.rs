@@ -96,7 +96,7 @@ impl fmt::Display for LineError {
 
 impl core::error::Error for LineError {}
 
-/// Why a well-formed line is passed over.
+/// Why a line is passed over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum SkipReason {
@@ -109,6 +109,9 @@ pub enum SkipReason {
     /// A key method other than `inline` makes the whole set of keys unusable (RFC 4568 §4.3).
     #[error("unknown key method")]
     UnknownKeyMethod,
+    /// A crypto line before the first `m=` line (RFC 4568 §4).
+    #[error("a=crypto means nothing at the session level")]
+    SessionLevel,
 }
 
 /// A transport to which security descriptions do not apply (RFC 4568 §6): DTLS-SRTP, for instance.
