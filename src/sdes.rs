@@ -101,7 +101,9 @@ mod error;
 pub use answer::{Answer, Decision, SrtpAnswer};
 pub use attribute::{CryptoAttribute, FecOrder, Line, ParseMode, SessionParameter};
 pub use decision::{Diagnosis, PlainRtp, Rejection, SipHint, Verdict};
-pub use error::{LineError, LineErrorKind, NotSdes, RejectReason, SkipReason, Unacceptable};
+pub use error::{
+    LineError, LineErrorKind, NotSdes, RejectReason, SectionError, SkipReason, Unacceptable,
+};
 pub use legs::{Leg, Passage};
 pub use media::{MediaSection, Profile, Signalling};
 pub use offer::{Accepted, Offer, SrtpAccepted};

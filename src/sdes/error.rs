@@ -119,6 +119,31 @@ pub enum SkipReason {
 #[error("security descriptions do not apply to this transport")]
 pub struct NotSdes;
 
+/// Why an offer cannot be rebuilt from the section that was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SectionError {
+    /// The transport is none of the four [profiles](super::Profile).
+    #[error(transparent)]
+    Transport(#[from] NotSdes),
+    /// A crypto line is invalid.
+    #[error("the attribute at place {line} is invalid: {source}")]
+    InvalidLine {
+        /// Its place among the attributes given, from 0.
+        line: usize,
+        /// What is wrong with it.
+        source: LineError,
+    },
+    /// Two crypto lines have one tag (RFC 4568 §4.1): which of them an answer accepts could not be told.
+    #[error("the attribute at place {line} has the tag {tag}, as an earlier one has")]
+    DuplicateTag {
+        /// The place of the second among the attributes given, from 0.
+        line: usize,
+        /// Their tag.
+        tag: u32,
+    },
+}
+
 /// Why a valid line is not acceptable to a policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
@@ -180,6 +205,9 @@ pub enum RejectReason {
     /// The answer accepts a secure profile without a crypto line (RFC 4568 §5.1.3).
     #[error("an answer without a=crypto to an offer that needs one")]
     AnsweredWithoutCrypto,
+    /// The transport of the answer is none of the four [profiles](super::Profile): DTLS-SRTP, for instance.
+    #[error("an answer under a transport to which security descriptions do not apply")]
+    AnsweredNotSdes,
     /// The answer has several crypto lines (RFC 4568 §5.1.2).
     #[error("an answer with several crypto lines")]
     SeveralLines,
