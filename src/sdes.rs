@@ -2,6 +2,8 @@
 //!
 //! No SDP parser is needed: what goes in is the transport, the port and the attribute lines of one `m=` section, what comes out is a
 //! profile, a line, and a [`Sender`](crate::Sender) and a [`Receiver`](crate::Receiver) with every negotiated parameter applied.
+//! Where no parser is at hand, [`sections`] reads a whole SDP text, [`with_secret_lines`] writes crypto lines into it, and
+//! [`session_level_crypto`] tells of lines that stand where they mean nothing.
 //!
 //! # The answerer
 //!

@@ -1,5 +1,8 @@
 //! The SDP text convenience: what it finds in texts as they are seen, and that writing lines back changes nothing else.
 
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
 use srtp_sdes::sdes::{
     CryptoAttribute, Line, ParseMode, Profile, SkipReason, Verdict, sections, session_level_crypto,
     with_secret_lines,
@@ -74,10 +77,14 @@ fn media_goes_to_the_address_of_the_section_or_else_of_the_session() {
             "{session}{media}"
         );
     }
-    let two = "c=IN IP4 192.0.2.1\nm=audio 4000 RTP/SAVP 0\nc=IN IP4 192.0.2.2\nm=audio 4000 RTP/AVP 0\nm=video 0 RTP/AVP 96\n";
-    let addresses: Vec<_> = sections(two).iter().filter_map(|it| it.address).collect();
-    let text: Vec<_> = addresses.iter().map(ToString::to_string).collect();
-    assert_eq!(text, ["192.0.2.2:4000", "192.0.2.1:4000", "192.0.2.1:0"]);
+    let several = "c=IN IP4 192.0.2.1\nm=audio 4000 RTP/SAVP 0\nc=IN IP4 192.0.2.2\nm=audio 4000 RTP/AVP 0\n\
+                   m=video 0 RTP/AVP 96\nc=IN IP4 192.0.2.3\n";
+    let sections = sections(several);
+    let text = sections.iter().map(|it| it.address.unwrap().to_string());
+    assert_eq!(
+        text.collect::<Vec<_>>(),
+        ["192.0.2.2:4000", "192.0.2.1:4000", "192.0.2.3:0"]
+    );
 }
 
 #[test]
@@ -188,4 +195,55 @@ fn there_is_nothing_to_write_to_where_there_is_no_section() {
     assert!(with_secret_lines("v=0\r\n", 0, Profile::Avp, []).is_none());
     assert!(with_secret_lines("m=audio 1 RTP/AVP 0\r\n", 1, Profile::Avp, []).is_none());
     assert!(with_secret_lines("m=audio", 0, Profile::Avp, []).is_none());
+}
+
+const PIECES: [&str; 14] = [
+    "m=audio 4000 RTP/AVP 0",
+    "m=video  5000/2 RTP/SAVPF 96 ",
+    "m=audio",
+    "m=",
+    "c=IN IP4 192.0.2.1",
+    "a=crypto:1 x",
+    "a=Crypto:2 AES_CM_128_HMAC_SHA1_80 inline:x",
+    "a=x",
+    "é",
+    " ",
+    "\r",
+    "\n",
+    "\r\n",
+    "\r\n",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn lines_are_written_into_any_text_and_change_no_other_section(
+        pieces in vec(select(&PIECES[..]), 0..30),
+    ) {
+        let sdp = pieces.concat();
+        let before = sections(&sdp);
+        prop_assert!(with_secret_lines(&sdp, before.len(), Profile::Savp, []).is_none());
+        for (nth, section) in before.iter().enumerate() {
+            let written = with_secret_lines(&sdp, nth, Profile::Savp, [&line(9)]);
+            prop_assert_eq!(written.is_none(), section.transport.is_empty());
+            let Some(written) = written else { continue };
+            prop_assert_eq!(session_level_crypto(&written), session_level_crypto(&sdp));
+            let after = sections(&written);
+            prop_assert_eq!(after.len(), before.len());
+            for (at, (was, is)) in before.iter().zip(&after).enumerate() {
+                prop_assert_eq!(was.address, is.address);
+                if at != nth {
+                    prop_assert_eq!((was.media_line, &was.attributes), (is.media_line, &is.attributes));
+                    continue;
+                }
+                prop_assert_eq!(is.transport, "RTP/SAVP");
+                let is_crypto = |it: &&&str| it.to_ascii_lowercase().starts_with("a=crypto:");
+                let crypto: Vec<_> = is.attributes.iter().filter(is_crypto).collect();
+                prop_assert!(crypto.len() == 1 && crypto[0].starts_with("a=crypto:9 "));
+                let others = |it: &[&str]| it.iter().filter(|it| !is_crypto(it)).map(|it| it.to_string()).collect::<Vec<_>>();
+                prop_assert_eq!(others(&was.attributes), others(&is.attributes));
+            }
+        }
+    }
 }

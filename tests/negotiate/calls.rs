@@ -135,6 +135,50 @@ fn an_offer_that_a_relay_changed_has_its_own_answer_on_each_side() {
         "{}",
         run.stdout
     );
+    assert!(
+        told[1].starts_with("RECORDED ANSWER: 200 in packet 6, "),
+        "{}",
+        told[1]
+    );
+    assert!(
+        told[3].starts_with("RECORDED ANSWER: 200 in packet 5, "),
+        "{}",
+        told[3]
+    );
+}
+
+#[test]
+fn an_answer_that_takes_another_way_than_the_offer_is_its_answer_still() {
+    let offer = message(
+        INVITE,
+        "2 INVITE",
+        &sdp("RTP/SAVP", 4000, &[(1, SUITE, KEYS[0])]),
+    );
+    let answer = message(
+        OK,
+        "2 INVITE",
+        &sdp("RTP/SAVP", 5000, &[(1, SUITE, KEYS[1])]),
+    );
+    let caller = address("192.0.2.1:5060");
+    let run = on(
+        &capture(&[
+            udp_packet(
+                address("192.0.2.1:31234"),
+                address("192.0.2.2:5060"),
+                offer.as_bytes(),
+            ),
+            udp_packet(address("192.0.2.2:5060"), caller, answer.as_bytes()),
+        ]),
+        &[],
+    )
+    .expect_success();
+    let told = paragraphs(&run);
+    assert_eq!(told.len(), 2, "{}", run.stdout);
+    assert!(
+        told[1].ends_with("=> SRTP in RTP/SAVP: tag 1"),
+        "{}",
+        told[1]
+    );
 }
 
 #[test]
