@@ -267,10 +267,7 @@ fn find_media(job: &Job, keys: &mut KeyBook) -> Result<Plan> {
     }
     drop(progress);
     if survey.unread_signalling > 0 {
-        let count = survey.unread_signalling;
-        warn(&format!(
-            "{count} SIP messages have a session description that is not whole or not readable"
-        ));
+        warn(&signalling::unread(survey.unread_signalling));
     }
     if survey.overlooked > 0 {
         let count = survey.overlooked;
@@ -304,7 +301,7 @@ fn observe(survey: &mut Survey, search: &Search, link: u16, packet: &[u8]) {
             survey.datagram(&datagram, Look::at(payload));
             payload
         }
-        Content::Tcp(payload) => &packet[payload],
+        Content::Tcp(_, payload) => &packet[payload],
         Content::Other(..) => return,
     };
     if !search.no_sdp

@@ -1,41 +1,43 @@
-//! Answers an SDP offer of SRTP under a policy, and says of every crypto line what came of it.
+//! Answers an SDP offer of SRTP under a policy, and says of every crypto line what came of it; in a capture of calls also of the answers.
 //!
 //! ```text
 //! cargo run --example negotiate                            # a SIP trunk's nine-line offer, bundled with the crate
 //! cargo run --example negotiate -- --preset strong offer.sdp
+//! cargo run --example negotiate -- call.pcap              # every offer in a capture, and the answers that it got
 //! cargo run --example negotiate -- --help
 //! ```
 
 mod common;
 
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io::{self, BufReader, Read};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use clap::Parser;
-use srtp_sdes::sdes::{
-    Answer, CryptoAttribute, Decision, Line, ParseMode, SdpSection, Signalling, SipHint, Verdict,
-    sections,
-};
+use srtp_sdes::sdes::{Answer, Decision, Signalling, SipHint, sections};
 use srtp_sdes::{CryptoSuite, MasterKey};
 use zeroize::Zeroizing;
 
-use common::args::{self, say};
+use common::answer_text::{AnswerLine, head, media};
+use common::args::{self, say, warn};
+use common::capture::{CaptureReader, is_capture};
+use common::exchanges::{Exchange, Exchanges};
 use common::output::{OutputFile, is_same_file};
 use common::policy::PolicyArgs;
-use common::table;
+use common::signalling::{self, Message, description_in, messages};
+use common::verdicts::{SentOffer, diagnoses, session_level};
 
 /// Answers an SDP offer of SRTP: the decision for every stream and crypto line, and the answer.
 ///
-/// Without arguments it answers a SIP trunk's nine-line offer that is bundled with the crate.
+/// In a capture of SIP calls it does so for every offer, and says what the recorded answers come to for the offerer under the same
+/// policy. Without arguments it answers a SIP trunk's nine-line offer that is bundled with the crate.
 #[derive(Parser)]
 #[command(name = "negotiate", after_help = EXAMPLES, max_term_width = 100)]
 struct Arguments {
-    /// The offer, alone or in a SIP message; `-` for standard input
+    /// The offer, alone or in a SIP message, or a pcap or pcapng capture of calls; `-` for standard input
     offer: Option<PathBuf>,
 
     #[command(flatten)]
@@ -53,15 +55,19 @@ struct Arguments {
     #[arg(long, default_value = "40000", value_parser = clap::value_parser!(u16).range(1..))]
     port: u16,
 
-    /// Where to write the answer with its keys, readable by you alone
+    /// Where to write the answer with its keys, readable by you alone; not for a capture
     #[arg(long, value_name = "FILE")]
     answer: Option<PathBuf>,
+
+    /// The answer that the offer got, alone or in a SIP message: say what it comes to for the offerer; a capture has its own
+    #[arg(long, value_name = "FILE")]
+    judge: Option<PathBuf>,
 
     /// Replace the file if it is there already
     #[arg(long, requires = "answer")]
     force: bool,
 
-    /// Print the keys made here
+    /// Print the keys made here; not for a capture
     #[arg(long)]
     print_keys: bool,
 }
@@ -70,6 +76,8 @@ const EXAMPLES: &str = "\
 Examples:
   negotiate --suites AES_CM_128_HMAC_SHA1_80 --answer-profile secure
   negotiate --preset strong --answer answer.sdp offer.sdp
+  negotiate --preset carrier call.pcap
+  negotiate --judge answer.sdp offer.sdp
   negotiate --mode when-offered --allow-unencrypted-srtcp - < offer.sdp";
 
 fn main() -> ExitCode {
@@ -82,7 +90,62 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<()> {
     let bundled = Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors/sdes/carrier_offer.sdp");
     let input = arguments.offer.as_deref().unwrap_or(&bundled);
-    let offer = read(input)?;
+    match read(input)? {
+        Input::Description(offer) => {
+            answer_one(&offer, input, arguments)?;
+            match &arguments.judge {
+                Some(path) => judge(&offer, path, arguments),
+                None => Ok(()),
+            }
+        }
+        Input::Capture(exchanges) => {
+            let shown = input.display();
+            ensure!(
+                arguments.answer.is_none() && !arguments.print_keys && arguments.judge.is_none(),
+                "--answer, --print-keys and --judge are for a single offer, and {shown} is a capture"
+            );
+            if exchanges.unread > 0 {
+                warn(&signalling::unread(exchanges.unread));
+            }
+            ensure!(
+                !exchanges.found.is_empty(),
+                "no SIP message in {shown} has a session description"
+            );
+            let mut found = exchanges.found.iter();
+            found.try_for_each(|exchange| answer_and_judge(exchange, arguments))
+        }
+    }
+}
+
+/// What we would answer to an offer, and what the answers that it got come to.
+fn answer_and_judge(exchange: &Exchange, arguments: &Arguments) -> Result<()> {
+    let Exchange { offer, answers } = exchange;
+    let told = answer(&offer.text, arguments)?.told;
+    say(&format!("OFFER: {offer}\n{}\n\n", told.trim_end()));
+    let mut sent = SentOffer::new(&offer.text, &arguments.policy.policy());
+    for recorded in answers {
+        let judged = sent.judge(&recorded.text);
+        say(&format!("RECORDED ANSWER: {recorded}\n{judged}"));
+    }
+    if answers.is_empty() {
+        say("no answer to it was recorded\n\n");
+    }
+    Ok(())
+}
+
+fn judge(offer: &str, path: &Path, arguments: &Arguments) -> Result<()> {
+    let shown = path.display();
+    let Input::Description(answer) = read(path)? else {
+        bail!("{shown} is a capture, which --judge does not take");
+    };
+    let mut sent = SentOffer::new(offer, &arguments.policy.policy());
+    let judged = sent.judge(&answer);
+    say(&format!("\nANSWER in {shown}\n{judged}"));
+    Ok(())
+}
+
+/// Answers, and shows or writes the answer.
+fn answer_one(offer: &str, input: &Path, arguments: &Arguments) -> Result<()> {
     let mut output = match &arguments.answer {
         Some(path) => {
             ensure!(
@@ -94,29 +157,22 @@ fn run(arguments: &Arguments) -> Result<()> {
         }
         None => None,
     };
-    let answered = answer(&offer, arguments)?;
+    let answered = answer(offer, arguments)?;
     say(&answered.told);
     let Some(lines) = answered.lines else {
         ensure!(output.is_none(), "there is no answer to write");
         return Ok(());
     };
-    let whole = || {
-        Zeroizing::new(
-            lines
-                .iter()
-                .map(AnswerLine::secret_text)
-                .collect::<String>(),
-        )
-    };
-    match arguments.print_keys {
-        true => say(&whole()),
-        false => say(&lines
-            .iter()
-            .map(AnswerLine::masked_text)
-            .collect::<String>()),
-    }
+    let whole: String = lines.iter().map(AnswerLine::secret_text).collect();
+    let whole = Zeroizing::new(whole);
+    let masked: String = lines.iter().map(AnswerLine::masked_text).collect();
+    say(if arguments.print_keys {
+        &whole
+    } else {
+        &masked
+    });
     if let Some(mut file) = output.take() {
-        file.write_all(whole().as_bytes())?;
+        file.write_all(whole.as_bytes())?;
         let path = file.path().display().to_string();
         file.publish()?;
         say(&format!(
@@ -126,52 +182,46 @@ fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// The session description in a file: all of it, or what follows the head of a SIP message.
-fn read(input: &Path) -> Result<Zeroizing<String>> {
+/// What a file holds.
+enum Input {
+    Description(Zeroizing<String>),
+    Capture(Exchanges),
+}
+
+fn read(input: &Path) -> Result<Input> {
     let shown = input.display();
+    let cannot_read = || format!("cannot read {shown}");
+    let mut source: Box<dyn Read> = match input.as_os_str() == "-" {
+        true => Box::new(io::stdin().lock()),
+        false => Box::new(File::open(input).with_context(cannot_read)?),
+    };
     let mut bytes = Zeroizing::new(Vec::new());
-    let read = match input.as_os_str() == "-" {
-        true => io::stdin().read_to_end(&mut bytes),
-        false => File::open(input).and_then(|mut file| file.read_to_end(&mut bytes)),
+    source
+        .by_ref()
+        .take(4)
+        .read_to_end(&mut bytes)
+        .with_context(cannot_read)?;
+    if is_capture(&bytes) {
+        let all = io::Cursor::new(bytes.to_vec()).chain(BufReader::new(source));
+        let exchanges = CaptureReader::new(all).and_then(Exchanges::in_capture);
+        return Ok(Input::Capture(exchanges.with_context(cannot_read)?));
+    }
+    source.read_to_end(&mut bytes).with_context(cannot_read)?;
+    let is_whole = |it: &Message<'_>| !it.is_cut && !it.description.is_empty();
+    let description = match messages(&bytes).find(is_whole) {
+        Some(message) => message.description,
+        None => description_in(&bytes),
     };
-    read.with_context(|| format!("cannot read the offer from {shown}"))?;
-    let text = Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned());
-    let start = match text.starts_with("v=0") {
-        true => Some(0),
-        false => text.find("\nv=0").map(|at| at + 1),
-    };
-    let start = start.with_context(|| {
-        format!("there is no session description in {shown}: none begins with v=0")
-    })?;
     ensure!(
-        !sections(&text[start..]).is_empty(),
+        !description.is_empty(),
+        "there is no session description in {shown}: none begins with v=0"
+    );
+    let offer = Zeroizing::new(String::from_utf8_lossy(description).into_owned());
+    ensure!(
+        !sections(&offer).is_empty(),
         "the session description in {shown} has no m= line"
     );
-    Ok(Zeroizing::new(text[start..].to_owned()))
-}
-
-/// A line of the answer: text, or a crypto line with our key.
-enum AnswerLine {
-    Plain(String),
-    Crypto(CryptoAttribute),
-}
-
-impl AnswerLine {
-    fn secret_text(&self) -> String {
-        match self {
-            Self::Plain(text) => format!("{text}\r\n"),
-            Self::Crypto(line) => format!("{}\r\n", *line.secret_line()),
-        }
-    }
-
-    fn masked_text(&self) -> String {
-        let Self::Crypto(line) = self else {
-            return self.secret_text();
-        };
-        let hide =
-            |text: String, key: &MasterKey| text.replace(key.secret_base64().as_str(), "(hidden)");
-        line.keys().iter().fold(self.secret_text(), hide)
-    }
+    Ok(Input::Description(offer))
 }
 
 struct Answered {
@@ -191,7 +241,8 @@ fn answer(offer: &str, arguments: &Arguments) -> Result<Answered> {
         .take_while(|line| !line.starts_with("m="))
         .collect();
     let mut lines = head(&session, arguments.address);
-    let (mut told, mut hint, mut accepted, mut passes_on) = (String::new(), None, 0, false);
+    let mut told = session_level(offer);
+    let (mut hint, mut accepted, mut passes_on) = (None, 0, false);
     let mut port = arguments.port;
     for section in sections(offer) {
         let answer = Answer::to_with(&section.media(), &policy, signalling, fresh_key)?;
@@ -259,87 +310,4 @@ fn answer(offer: &str, arguments: &Arguments) -> Result<Answered> {
 fn fresh_key(suite: CryptoSuite) -> Result<MasterKey> {
     MasterKey::generate_with(suite, getrandom::fill)
         .context("the operating system gives no random bytes")
-}
-
-/// What each crypto line came to, as a table.
-fn diagnoses(section: &SdpSection<'_>, answer: &Answer) -> String {
-    let row = |it: &srtp_sdes::sdes::Diagnosis| {
-        let text = section.attributes.get(it.line).copied().unwrap_or_default();
-        let suite = match CryptoAttribute::parse(text, ParseMode::Tolerant) {
-            Line::Usable(line)
-            | Line::Skipped {
-                attribute: Some(line),
-                ..
-            } => line.suite_name().to_owned(),
-            // What stands where the suite should be may be a key.
-            _ => "?".to_owned(),
-        };
-        let verdict = match it.verdict {
-            Verdict::Chosen => "CHOSEN".to_owned(),
-            Verdict::Acceptable => "acceptable".to_owned(),
-            Verdict::Unacceptable(why) => format!("not acceptable: {why}"),
-            Verdict::Skipped(why) => format!("passed over: {why}"),
-            Verdict::Invalid(error) => format!("invalid: {error}"),
-            _ => "?".to_owned(),
-        };
-        vec![
-            it.tag.map_or("?".to_owned(), |tag| tag.to_string()),
-            suite,
-            verdict,
-        ]
-    };
-    let rows: Vec<_> = answer.diagnoses.iter().map(row).collect();
-    match rows.is_empty() {
-        true => "no crypto line\n".to_owned(),
-        false => table::render(
-            &[("tag", true), ("suite", false), ("what came of it", false)],
-            &rows,
-        ),
-    }
-}
-
-/// The session level of the answer; the time is the offer's (RFC 3264 §6).
-fn head(session: &[&str], address: IpAddr) -> Vec<AnswerLine> {
-    let version = if address.is_ipv4() { "IP4" } else { "IP6" };
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    let id = since.map_or(0, |since| since.as_secs());
-    let time = session.iter().find(|line| line.starts_with("t="));
-    let lines = [
-        "v=0".to_owned(),
-        format!("o=- {id} 1 IN {version} {address}"),
-        "s=-".to_owned(),
-        format!("c=IN {version} {address}"),
-        (*time.unwrap_or(&"t=0 0")).to_owned(),
-    ];
-    lines.map(AnswerLine::Plain).into()
-}
-
-/// A section of the answer without its crypto line: the formats and their parameters as offered, the direction turned round.
-fn media(section: &SdpSection<'_>, session: &[&str], port: u16, profile: &str) -> Vec<AnswerLine> {
-    let mut fields = section.media_line.split_ascii_whitespace();
-    let media = fields.next().unwrap_or("m=audio");
-    let formats: String = fields.skip(2).flat_map(|format| [" ", format]).collect();
-    let mut lines = vec![format!("{media} {port} {profile}{formats}")];
-    if port != 0 {
-        let is_kept = |line: &&str| {
-            let name = line
-                .trim_start_matches("a=")
-                .split(':')
-                .next()
-                .unwrap_or_default();
-            ["rtpmap", "fmtp", "ptime", "maxptime", "mid", "rtcp-mux"].contains(&name)
-        };
-        let kept = section.attributes.iter().copied().filter(is_kept);
-        lines.extend(kept.map(str::to_owned));
-        let turned = |line: &&str| match *line {
-            "a=sendonly" => Some("a=recvonly"),
-            "a=recvonly" => Some("a=sendonly"),
-            "a=inactive" => Some("a=inactive"),
-            "a=sendrecv" => Some("a=sendrecv"),
-            _ => None,
-        };
-        let direction = section.attributes.iter().chain(session).find_map(turned);
-        lines.extend(direction.map(str::to_owned));
-    }
-    lines.into_iter().map(AnswerLine::Plain).collect()
 }

@@ -2,6 +2,8 @@
 //!
 //! No SDP parser is needed: what goes in is the transport, the port and the attribute lines of one `m=` section, what comes out is a
 //! profile, a line, and a [`Sender`](crate::Sender) and a [`Receiver`](crate::Receiver) with every negotiated parameter applied.
+//! Where no parser is at hand, [`sections`] reads a whole SDP text, [`with_secret_lines`] writes crypto lines into it, and
+//! [`session_level_crypto`] tells of lines that stand where they mean nothing.
 //!
 //! # The answerer
 //!
@@ -104,7 +106,7 @@ pub use attribute::{CryptoAttribute, FecOrder, Line, ParseMode, SessionParameter
 pub use decision::{Diagnosis, PlainRtp, Rejection, SipHint, Verdict};
 pub use error::{
     GenerateError, LineError, LineErrorKind, NoExchange, NotSdes, RejectReason, RestoreError,
-    SessionError, SkipReason, Unacceptable,
+    SectionError, SessionError, SkipReason, Unacceptable,
 };
 pub use legs::{Leg, Passage};
 pub use media::{MediaSection, Profile, Signalling};
@@ -112,7 +114,7 @@ pub use offer::{Accepted, Offer, SrtpAccepted};
 pub use policy::{
     AnsweredProfile, CryptoInAvp, Policy, SrtcpTagOf32, SrtpMode, SuiteOrder, TagMatch,
 };
-pub use sdp::{SdpSection, sections, with_secret_lines};
+pub use sdp::{SdpSection, sections, session_level_crypto, with_secret_lines};
 pub use session::{
     Changes, OurSide, Outcome, ReceiverChange, ReceiverRekey, Reply, Response, SenderChange,
     SenderRekey, Session,

@@ -3,7 +3,12 @@
 #[path = "encrypt_pcap/run.rs"]
 #[allow(dead_code, reason = "it is that of two tests")]
 mod run;
+#[path = "encrypt_pcap/make.rs"]
+#[allow(dead_code, reason = "it is that of two tests")]
+mod make;
 
+#[path = "negotiate/calls.rs"]
+mod calls;
 mod common;
 
 use std::fs::{self, File};
@@ -331,7 +336,7 @@ fn every_offer_among_the_vectors_is_answered_or_refused_without_a_key_in_sight()
 fn a_mistake_is_told_in_one_sentence_that_shows_no_key() {
     let place = Place::with(b"no offer");
     for (arguments, said) in [
-        (&["nowhere"][..], "cannot read the offer from nowhere"),
+        (&["nowhere"][..], "cannot read nowhere"),
         (&["in"], "there is no session description in in"),
     ] {
         let run = place.run(arguments);

@@ -6,9 +6,9 @@ use common::{PLANES, fresh, key, plain, protect, unprotect};
 use srtp_sdes::CryptoSuite::{self, Aes256CmHmacSha1_80, AesCm128HmacSha1_32, AesCm128HmacSha1_80};
 use srtp_sdes::sdes::{
     Accepted, Answer, AnsweredProfile, CryptoAttribute, CryptoInAvp, Decision, FecOrder,
-    GenerateError, Line, LineErrorKind, MediaSection, Offer, ParseMode, Policy, Profile,
-    RejectReason as Reason, Rejection, SessionParameter as Parameter, Signalling, SipHint,
-    SkipReason, SrtcpTagOf32, SrtpAccepted, SrtpAnswer, SrtpMode, SuiteOrder, TagMatch,
+    GenerateError, Line, LineErrorKind, MediaSection, NotSdes, Offer, ParseMode, Policy, Profile,
+    RejectReason as Reason, Rejection, SectionError, SessionParameter as Parameter, Signalling,
+    SipHint, SkipReason, SrtcpTagOf32, SrtpAccepted, SrtpAnswer, SrtpMode, SuiteOrder, TagMatch,
     Unacceptable, Verdict,
 };
 use srtp_sdes::{KeyDerivationRate, Lifetime, MasterKey, Mki, Plane, Receiver, Sender};
@@ -534,7 +534,7 @@ fn a_transport_that_is_not_for_sdes_or_a_port_of_0_is_said_to_be_that() {
             );
             assert_eq!(
                 outcome(&offer(&Policy::strong()).accept(&section(transport, &[]))),
-                "AnsweredWithoutCrypto"
+                "AnsweredNotSdes"
             );
         }
         let lines = [crypto.as_str()];
@@ -719,6 +719,27 @@ fn a_second_line_with_a_tag_is_refused_whatever_the_first_came_to() {
         let answer = answer(SAVP, &[first, &second, &third], &policy);
         assert_eq!(verdicts(&answer), [verdict, duplicate, Verdict::Chosen]);
         assert_eq!(srtp(answer).attribute.tag(), 2);
+    }
+}
+
+#[test]
+fn a_second_line_with_a_tag_does_not_change_the_reason_of_a_refusal() {
+    let second = line(1, SUITE, 2, &[]);
+    let unlisted = line(1, AesCm128HmacSha1_32, 1, &[]);
+    let weak = line(1, SUITE, 1, &[Parameter::UnencryptedSrtcp]);
+    for (first, expected) in [
+        (unlisted.as_str(), Reason::NoCommonSuite),
+        ("a=crypto:1 SEED_X inline:x", Reason::NoCommonSuite),
+        (&weak, Reason::ParameterProhibited),
+    ] {
+        let alone = answer(SAVP, &[first], &Policy::strong());
+        let both = answer(SAVP, &[first, &second], &Policy::strong());
+        for answer in [alone, both] {
+            let Decision::Reject(rejection) = answer.decision else {
+                panic!("{:?}", answer.decision);
+            };
+            assert_eq!(rejection.reason, expected);
+        }
     }
 }
 
@@ -920,9 +941,28 @@ fn an_offer_rebuilt_from_its_lines_is_the_same_offer() {
     let (mut own_tx, mut own_rx) = (srtp.sender.unwrap(), srtp.receiver);
     flow(&mut own_tx, &mut rx);
     flow(&mut tx, &mut own_rx);
-    let broken = [lines[0], "a=crypto:2 AES_CM_128_HMAC_SHA1_80"];
-    let error = Offer::from_secret_section(&section(AVP, &broken), &policy).unwrap_err();
-    assert_eq!(error.kind, LineErrorKind::KeyMissing);
+}
+
+#[test]
+fn an_offer_that_cannot_have_been_sent_so_is_not_rebuilt() {
+    let policy = Policy::compatible();
+    let rebuild = |transport, lines: &[&str]| {
+        Offer::from_secret_section(&section(transport, lines), &policy).map(|it| it.profile())
+    };
+    let (one, other) = (line(1, SUITE, 1, &[]), line(1, SUITE, 2, &[]));
+    let unknown = "a=crypto:1 SEED_X inline:x";
+    assert_eq!(rebuild(SAVP, &[&one, unknown]), Ok(Profile::Savp));
+    assert_eq!(
+        rebuild(SAVP, &["a=ptime:20", &one, &other]),
+        Err(SectionError::DuplicateTag { line: 2, tag: 1 })
+    );
+    let broken = "a=crypto:2 AES_CM_128_HMAC_SHA1_80";
+    let Err(SectionError::InvalidLine { line: 1, source }) = rebuild(AVP, &[&one, broken]) else {
+        panic!("the second line has no key");
+    };
+    assert_eq!(source.kind, LineErrorKind::KeyMissing);
+    let error = rebuild("UDP/TLS/RTP/SAVPF", &[&one]).unwrap_err();
+    assert_eq!(error, SectionError::Transport(NotSdes));
 }
 
 #[test]

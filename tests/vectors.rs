@@ -233,6 +233,12 @@ const PINNED: &[(&str, usize)] = &[
     ("sdes/negotiation.json", 52),
     // examples/negotiate.rs and its test
     ("sdes/carrier_offer.sdp", 9),
+    // tests/negotiate.rs
+    ("captures/sip_four_suites.pcap", 0),
+    ("captures/sip_suite_changed_on_the_way.pcap", 0),
+    ("captures/sip_suite_not_offered.pcap", 0),
+    ("sdes/twelve_line_answer.sdp", 1),
+    ("sdes/twelve_line_offer.sdp", 12),
     // here
     ("libsrtp/AEAD_AES_128_GCM.auth-only.json", 19),
     ("libsrtp/AEAD_AES_128_GCM.base.json", 53),

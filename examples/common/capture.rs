@@ -76,6 +76,12 @@ pub(crate) struct Interface {
     pub(crate) check_len: u8,
 }
 
+/// Whether a file that begins so is a capture and no text. Captures, and what compresses them, begin with bytes that are not ASCII, or
+/// with pcapng's ends of lines.
+pub(crate) fn is_capture(start: &[u8]) -> bool {
+    !start.is_ascii() || start == SECTION_HEADER.to_le_bytes()
+}
+
 enum Format {
     Classic { big_endian: bool },
     Ng { big_endian: bool },

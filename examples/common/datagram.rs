@@ -37,7 +37,7 @@ impl Datagram {
 pub(crate) enum Content {
     Udp(Datagram),
     /// Bytes of a TCP connection: signalling may be in there.
-    Tcp(Range<usize>),
+    Tcp(FlowKey, Range<usize>),
     /// Nothing that can be worked on, though it may be known to which flow it belongs.
     Other(Opaque, Option<FlowKey>),
 }
@@ -142,7 +142,11 @@ fn below_ip(packet: &[u8], start: usize, ether_type: EtherType) -> Content {
         }
         Some(TransportSlice::Tcp(tcp)) => {
             let at = offset_in(packet, tcp.payload());
-            Content::Tcp(at..at + tcp.payload().len())
+            let flow = (
+                SocketAddr::new(hosts.0, tcp.source_port()),
+                SocketAddr::new(hosts.1, tcp.destination_port()),
+            );
+            Content::Tcp(flow, at..at + tcp.payload().len())
         }
         _ => {
             let number = sliced.ip_payload().map(|it| it.ip_number);

@@ -24,6 +24,9 @@ pub(crate) mod key_book;
 pub(crate) mod listen;
 
 pub(crate) mod policy;
+pub(crate) mod exchanges;
+pub(crate) mod verdicts;
+pub(crate) mod answer_text;
 
 pub(crate) mod args;
 pub(crate) mod output;

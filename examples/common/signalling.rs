@@ -35,11 +35,10 @@ pub(crate) struct Signalling {
 }
 
 /// Reads SIP messages, or says that these bytes are none.
-pub(crate) fn read(mut payload: &[u8]) -> Option<Signalling> {
+pub(crate) fn read(payload: &[u8]) -> Option<Signalling> {
     let mut found = Signalling::default();
     let mut is_sip = false;
-    // TCP may bring several messages in one segment, and RFC 3261 §7.5 lets CRLFs stand before each.
-    while let Some(message) = Message::at(payload) {
+    for message in messages(payload) {
         is_sip = true;
         found.unread |= message.is_cut;
         if !message.is_cut && !message.description.is_empty() {
@@ -48,16 +47,31 @@ pub(crate) fn read(mut payload: &[u8]) -> Option<Signalling> {
                 None => found.unread = true,
             }
         }
-        payload = message.rest;
     }
     is_sip.then_some(found)
 }
 
-struct Message<'a> {
+/// For a warning.
+pub(crate) fn unread(count: u64) -> String {
+    format!("{count} SIP messages have a session description that is not whole or not readable")
+}
+
+/// The SIP messages that a payload begins with: TCP may bring several in one segment, and RFC 3261 §7.5 lets CRLFs stand before each.
+pub(crate) fn messages(mut payload: &[u8]) -> impl Iterator<Item = Message<'_>> {
+    std::iter::from_fn(move || {
+        let message = Message::at(payload)?;
+        payload = message.rest;
+        Some(message)
+    })
+}
+
+/// A SIP message.
+pub(crate) struct Message<'a> {
+    head: &'a [u8],
     /// From `v=0` on; empty if there is none.
-    description: &'a [u8],
+    pub(crate) description: &'a [u8],
     /// The body goes on in a segment that is not here.
-    is_cut: bool,
+    pub(crate) is_cut: bool,
     rest: &'a [u8],
 }
 
@@ -73,24 +87,38 @@ impl<'a> Message<'a> {
         }
         let Some(head) = find(payload, b"\r\n\r\n").map(|at| at + 4) else {
             return Some(Self {
+                head: payload,
                 description: &[],
                 is_cut: true,
                 rest: &[],
             });
         };
-        let body = &payload[head..];
-        let len = content_length(&payload[..head]).unwrap_or(body.len());
+        let (head, body) = payload.split_at(head);
+        let len = header(head, &["content-length", "l"]).and_then(|it| it.parse().ok());
+        let len = len.unwrap_or(body.len());
         let (body, rest) = body.split_at(len.min(body.len()));
         Some(Self {
+            head,
             description: description_in(body),
             is_cut: body.len() < len,
             rest,
         })
     }
+
+    /// The status of a response.
+    pub(crate) fn status(&self) -> Option<u16> {
+        let status = self.head.strip_prefix(b"SIP/2.0 ")?.get(..3)?;
+        std::str::from_utf8(status).ok()?.parse().ok()
+    }
+
+    /// The first header with one of these names, which are in lower case.
+    pub(crate) fn header(&self, names: &[&str]) -> Option<&'a str> {
+        header(self.head, names)
+    }
 }
 
 /// The description in a body, which may be one part of several (RFC 5621).
-fn description_in(body: &[u8]) -> &[u8] {
+pub(crate) fn description_in(body: &[u8]) -> &[u8] {
     let start = if body.starts_with(b"v=0") {
         0
     } else {
@@ -103,14 +131,12 @@ fn description_in(body: &[u8]) -> &[u8] {
     &description[..find(description, b"\n--").unwrap_or(description.len())]
 }
 
-/// `Content-Length` or its short form `l` (RFC 3261 §20.14).
-fn content_length(head: &[u8]) -> Option<usize> {
+/// Names have a short form too (RFC 3261 §7.3.3).
+fn header<'a>(head: &'a [u8], names: &[&str]) -> Option<&'a str> {
     std::str::from_utf8(head).ok()?.lines().find_map(|line| {
         let (name, value) = line.split_once(':')?;
-        let name = name.trim();
-        let is_length =
-            name.eq_ignore_ascii_case("content-length") || name.eq_ignore_ascii_case("l");
-        value.trim().parse().ok().filter(|_| is_length)
+        let is_one = |it: &&str| it.eq_ignore_ascii_case(name.trim());
+        names.iter().any(is_one).then_some(value.trim())
     })
 }
 

@@ -1,6 +1,6 @@
 //! What comes of an offer or an answer, for both sides.
 
-use alloc::vec::Vec;
+use alloc::{collections::BTreeSet, vec::Vec};
 
 use super::attribute::{CryptoAttribute, SessionParameter};
 use super::error::{LineError, RejectReason, SkipReason, Unacceptable};
@@ -15,7 +15,7 @@ use crate::{
 /// What one of the peer's crypto lines came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Diagnosis {
-    /// Its place among the attributes given.
+    /// Its place among the attributes given, from 0.
     pub line: usize,
     /// Its tag, if it could be read.
     pub tag: Option<u32>,
@@ -33,7 +33,7 @@ pub enum Verdict {
     Acceptable,
     /// It is valid and not acceptable.
     Unacceptable(Unacceptable),
-    /// It is well-formed and not understood.
+    /// It is well-formed and not understood, or stands where it means nothing.
     Skipped(SkipReason),
     /// It is invalid.
     Invalid(LineError),
@@ -127,6 +127,7 @@ pub(super) fn examine<'a>(
     use super::Line;
     let mut diagnoses: Vec<Diagnosis> = Vec::new();
     let mut acceptable = Vec::new();
+    let mut tags = BTreeSet::new();
     for (line, text) in lines {
         let (tag, verdict) = match CryptoAttribute::parse(text, policy.parse_mode) {
             Line::Invalid(error) => (None, Verdict::Invalid(error)),
@@ -136,9 +137,7 @@ pub(super) fn examine<'a>(
             Line::Usable(attribute) => {
                 let tag = Some(attribute.tag());
                 let verdict = match policy.check(&attribute) {
-                    _ if diagnoses.iter().any(|earlier| earlier.tag == tag) => {
-                        Verdict::Unacceptable(Unacceptable::DuplicateTag)
-                    }
+                    _ if tags.contains(&tag) => Verdict::Unacceptable(Unacceptable::DuplicateTag),
                     Err(why) => Verdict::Unacceptable(why),
                     Ok(_) => {
                         acceptable.push(attribute);
@@ -148,6 +147,7 @@ pub(super) fn examine<'a>(
                 (tag, verdict)
             }
         };
+        tags.insert(tag);
         diagnoses.push(Diagnosis { line, tag, verdict });
     }
     (diagnoses, acceptable)
@@ -161,14 +161,18 @@ pub(super) fn mark_chosen(diagnoses: &mut [Diagnosis], tag: u32) {
     }
 }
 
-/// Why none of the lines that were examined can be taken.
+/// Why none of the lines that were examined can be taken. A line with the tag of an earlier one counts as invalid: the policy did not come to
+/// look at it.
 pub(super) fn why_none(diagnoses: &[Diagnosis]) -> RejectReason {
+    use Unacceptable::{DuplicateTag, Suite};
     let any = |is: fn(&Verdict) -> bool| diagnoses.iter().any(|it| is(&it.verdict));
     if diagnoses.is_empty() {
         RejectReason::NoKeying
-    } else if any(|it| matches!(it, Verdict::Unacceptable(why) if *why != Unacceptable::Suite)) {
+    } else if any(
+        |it| matches!(it, Verdict::Unacceptable(why) if !matches!(why, Suite | DuplicateTag)),
+    ) {
         RejectReason::ParameterProhibited
-    } else if any(|it| matches!(it, Verdict::Unacceptable(_) | Verdict::Skipped(_))) {
+    } else if any(|it| matches!(it, Verdict::Unacceptable(Suite) | Verdict::Skipped(_))) {
         RejectReason::NoCommonSuite
     } else {
         RejectReason::NoValidLine

@@ -96,7 +96,7 @@ impl fmt::Display for LineError {
 
 impl core::error::Error for LineError {}
 
-/// Why a well-formed line is passed over.
+/// Why a line is passed over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum SkipReason {
@@ -109,6 +109,9 @@ pub enum SkipReason {
     /// A key method other than `inline` makes the whole set of keys unusable (RFC 4568 §4.3).
     #[error("unknown key method")]
     UnknownKeyMethod,
+    /// A crypto line before the first `m=` line (RFC 4568 §4).
+    #[error("a=crypto means nothing at the session level")]
+    SessionLevel,
 }
 
 /// No fresh master key was to be had.
@@ -160,6 +163,31 @@ pub enum RestoreError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("security descriptions do not apply to this transport")]
 pub struct NotSdes;
+
+/// Why an offer cannot be rebuilt from the section that was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SectionError {
+    /// The transport is none of the four [profiles](super::Profile).
+    #[error(transparent)]
+    Transport(#[from] NotSdes),
+    /// A crypto line is invalid.
+    #[error("the attribute at place {line} is invalid: {source}")]
+    InvalidLine {
+        /// Its place among the attributes given, from 0.
+        line: usize,
+        /// What is wrong with it.
+        source: LineError,
+    },
+    /// Two crypto lines have one tag (RFC 4568 §4.1): which of them an answer accepts could not be told.
+    #[error("the attribute at place {line} has the tag {tag}, as an earlier one has")]
+    DuplicateTag {
+        /// The place of the second among the attributes given, from 0.
+        line: usize,
+        /// Their tag.
+        tag: u32,
+    },
+}
 
 /// Why a valid line is not acceptable to a policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
@@ -222,6 +250,9 @@ pub enum RejectReason {
     /// The answer accepts a secure profile without a crypto line (RFC 4568 §5.1.3).
     #[error("an answer without a=crypto to an offer that needs one")]
     AnsweredWithoutCrypto,
+    /// The transport of the answer is none of the four [profiles](super::Profile): DTLS-SRTP, for instance.
+    #[error("an answer under a transport to which security descriptions do not apply")]
+    AnsweredNotSdes,
     /// The answer has several crypto lines (RFC 4568 §5.1.2).
     #[error("an answer with several crypto lines")]
     SeveralLines,

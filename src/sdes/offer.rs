@@ -1,12 +1,12 @@
 //! The offerer's side (RFC 4568 §5.1.1, §5.1.3, §7.1.1, §7.1.3; RFC 8643 §3.1, §3.3).
 
-use alloc::{boxed::Box, vec::Vec};
+use alloc::{boxed::Box, collections::BTreeSet, vec::Vec};
 use core::fmt;
 
 use super::answer::fresh_key;
 use super::attribute::{CryptoAttribute, Line, SessionParameter};
 use super::decision::{self, PlainRtp, Rejection, Services};
-use super::error::{GenerateError, LineError, RejectReason as Reason};
+use super::error::{GenerateError, RejectReason as Reason, SectionError};
 use super::media::{MediaSection, Profile, Signalling};
 use super::policy::{Policy, SrtpMode, TagMatch};
 use crate::{CryptoSuite, MasterKey, Receiver, Sender};
@@ -196,29 +196,36 @@ impl Offer {
     /// **Secret:** rebuilds an offer from the section that was sent, keys included, in another process for instance.
     ///
     /// Its senders begin at index 0: only before any media was sent under these keys. The offer was sent, so the mode and the suites of
-    /// `policy` are not consulted again. Lines of unknown suites are passed over, and a transport other than the four
-    /// [profiles](Profile) counts as `RTP/AVP`.
+    /// `policy` are not consulted again. Lines of unknown suites are passed over.
     ///
     /// # Errors
-    /// What is wrong with the first line that is not usable.
+    /// [`SectionError`] if the transport is none of the four [profiles](Profile), or for the first line that is invalid or has the tag of an
+    /// earlier one.
     pub fn from_secret_section(
         section: &MediaSection<'_>,
         policy: &Policy,
-    ) -> Result<Self, LineError> {
+    ) -> Result<Self, SectionError> {
+        let profile = section.transport.parse()?;
         let mut lines = Vec::with_capacity(section.attributes.len());
-        for (_, text) in section.crypto_lines() {
-            match CryptoAttribute::parse(text, policy.parse_mode) {
-                Line::Usable(attribute) => lines.push(OfferedLine {
-                    key: attribute.keys().first().map(MasterKey::secret_copy),
-                    attribute,
-                }),
-                Line::Invalid(error) => return Err(error),
-                Line::Skipped { .. } => {}
+        let mut tags = BTreeSet::new();
+        for (line, text) in section.crypto_lines() {
+            let attribute = match CryptoAttribute::parse(text, policy.parse_mode) {
+                Line::Usable(attribute) => attribute,
+                Line::Invalid(source) => return Err(SectionError::InvalidLine { line, source }),
+                Line::Skipped { .. } => continue,
+            };
+            let tag = attribute.tag();
+            if !tags.insert(tag) {
+                return Err(SectionError::DuplicateTag { line, tag });
             }
+            lines.push(OfferedLine {
+                key: attribute.keys().first().map(MasterKey::secret_copy),
+                attribute,
+            });
         }
         Ok(Self {
             policy: policy.clone(),
-            profile: section.transport.parse().unwrap_or(Profile::Avp),
+            profile,
             lines,
         })
     }
@@ -277,7 +284,7 @@ impl Offer {
             return Ok(Judged::PassOn);
         }
         let profile = answer.transport.parse::<Profile>();
-        let profile = profile.map_err(|_| Reason::AnsweredWithoutCrypto)?;
+        let profile = profile.map_err(|_| Reason::AnsweredNotSdes)?;
         let mut answered = answer.crypto_lines();
         let (Some((_, text)), more) = (answered.next(), answered.next()) else {
             return self.without_crypto(profile).map(Judged::PlainRtp);

@@ -1,11 +1,14 @@
 //! Whole SDP texts, for stacks without an SDP parser at hand: the media sections with their attributes, and crypto lines written
 //! back. All other bytes stay as they are (RFC 8866 §5).
 
-use alloc::{borrow::ToOwned, string::String, vec::Vec};
+use alloc::{string::String, vec::Vec};
+use core::net::{IpAddr, SocketAddr};
 
 use zeroize::Zeroizing;
 
-use super::attribute::CryptoAttribute;
+use super::attribute::{CryptoAttribute, Line, ParseMode};
+use super::decision::{Diagnosis, Verdict};
+use super::error::SkipReason;
 use super::media::{MediaSection, Profile};
 
 /// One `m=` section of an SDP text.
@@ -17,6 +20,10 @@ pub struct SdpSection<'a> {
     pub transport: &'a str,
     /// The port of the `m=` line, without a number of ports behind it.
     pub port: u16,
+    /// Where the section's media is to be sent: the address of its first `c=` line, or else of the session's (RFC 8866 §5.7), and `port`.
+    /// `None` if that line has a host name, is malformed, or is not there. A TTL or number of addresses behind the address is passed over.
+    /// `0.0.0.0` and port 0 are given as they are.
+    pub address: Option<SocketAddr>,
     /// The attribute lines of the section, without their ends.
     pub attributes: Vec<&'a str>,
 }
@@ -37,45 +44,131 @@ impl core::fmt::Debug for SdpSection<'_> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("SdpSection")
             .field("media_line", &self.media_line)
+            .field("address", &self.address)
             .field("attributes", &self.attributes.len())
             .finish_non_exhaustive()
     }
 }
 
-/// The `m=` sections of an SDP text, in order. What stands before the first one is the session level, where `a=crypto` means nothing
-/// (RFC 4568 §4). A section whose `m=` line has no port and transport is there with port 0 and an empty transport.
+/// The `m=` sections of an SDP text, in order. Lines end in CRLF, LF or CR. What stands before the first section is the session level,
+/// where `a=crypto` means nothing (RFC 4568 §4): [`session_level_crypto`] tells of it. A section whose `m=` line has no port and
+/// transport is there with port 0 and an empty transport.
 #[must_use]
 pub fn sections(sdp: &str) -> Vec<SdpSection<'_>> {
     let mut sections: Vec<SdpSection<'_>> = Vec::new();
-    for line in sdp.split('\n') {
-        let line = line.strip_suffix('\r').unwrap_or(line);
+    let (mut of_session, mut has_own) = (None, false);
+    for (line, _) in lines(sdp) {
         if line.starts_with("m=") {
-            let (port, transport) = port_and_transport(line).unwrap_or((0, ""));
+            let fields = MediaFields::of(line);
+            let (port, transport) = fields.map_or((0, ""), |it| (it.port, it.transport));
+            has_own = false;
             sections.push(SdpSection {
                 media_line: line,
                 transport,
                 port,
+                address: of_session.map(|ip| SocketAddr::new(ip, port)),
                 attributes: Vec::new(),
             });
-        } else if let (Some(section), true) = (sections.last_mut(), line.starts_with("a=")) {
-            section.attributes.push(line);
+            continue;
+        }
+        let connection = line.strip_prefix("c=").map(connection_address);
+        match (sections.last_mut(), connection) {
+            (None, Some(ip)) => of_session = ip,
+            (Some(section), Some(ip)) if !has_own => {
+                has_own = true;
+                section.address = ip.map(|ip| SocketAddr::new(ip, section.port));
+            }
+            (Some(section), None) if line.starts_with("a=") => section.attributes.push(line),
+            _ => {}
         }
     }
     sections
 }
 
-/// `m=<media> <port>[/<number>] <transport> …`
-fn port_and_transport(media_line: &str) -> Option<(u16, &str)> {
-    let mut fields = media_line.split_ascii_whitespace().skip(1);
-    let port = fields.next()?;
-    let port = port.split_once('/').map_or(port, |(port, _)| port);
-    Some((port.parse().ok()?, fields.next()?))
+/// What the crypto lines of the session level come to: nothing, since `a=crypto` stands in media sections only (RFC 4568 §4). They protect no
+/// section, and nobody is told so unless by this. One diagnosis a line, whose [`line`](Diagnosis::line) counts the lines of the text from 0.
+#[must_use]
+pub fn session_level_crypto(sdp: &str) -> Vec<Diagnosis> {
+    lines(sdp)
+        .enumerate()
+        .take_while(|(_, (text, _))| !text.starts_with("m="))
+        .filter(|(_, (text, _))| is_crypto(text))
+        .map(|(line, (text, _))| Diagnosis {
+            line,
+            tag: match CryptoAttribute::parse(text, ParseMode::Tolerant) {
+                Line::Usable(attribute) => Some(attribute.tag()),
+                Line::Skipped { attribute, .. } => attribute.map(|it| it.tag()),
+                Line::Invalid(_) => None,
+            },
+            verdict: Verdict::Skipped(SkipReason::SessionLevel),
+        })
+        .collect()
+}
+
+/// The lines of a text, each with its end: CRLF, or LF as RFC 8866 §5 wants it tolerated, or CR, which some stacks take too.
+fn lines(sdp: &str) -> impl Iterator<Item = (&str, &str)> {
+    let mut rest = sdp;
+    core::iter::from_fn(move || {
+        let at = rest.find(['\r', '\n']).unwrap_or(rest.len());
+        let (line, behind) = rest.split_at_checked(at)?;
+        let len = match behind.strip_prefix("\r\n") {
+            Some(_) => 2,
+            None => behind.len().min(1),
+        };
+        let (end, behind) = behind.split_at_checked(len)?;
+        let is_over = rest.is_empty();
+        rest = behind;
+        (!is_over).then_some((line, end))
+    })
+}
+
+/// `m=<media> <port>[/<number>] <transport> …`, and what stands on either side of the transport.
+struct MediaFields<'a> {
+    before: &'a str,
+    port: u16,
+    transport: &'a str,
+    behind: &'a str,
+}
+
+impl<'a> MediaFields<'a> {
+    fn of(media_line: &'a str) -> Option<Self> {
+        let (_, rest) = field(media_line)?;
+        let (port, rest) = field(rest)?;
+        let (transport, behind) = field(rest)?;
+        let port = port.split_once('/').map_or(port, |(port, _)| port);
+        let before = media_line.len() - transport.len() - behind.len();
+        Some(Self {
+            before: media_line.get(..before)?,
+            port: port.parse().ok()?,
+            transport,
+            behind,
+        })
+    }
+}
+
+/// The next field, between blanks, and what follows it.
+fn field(text: &str) -> Option<(&str, &str)> {
+    let text = text.trim_ascii_start();
+    let end = text.find(|it: char| it.is_ascii_whitespace());
+    text.split_at_checked(end.unwrap_or(text.len()))
+        .filter(|(field, _)| !field.is_empty())
+}
+
+/// `IN IP4 <address>[/<ttl>[/<number>]]` or `IN IP6 <address>[/<number>]`
+fn connection_address(connection: &str) -> Option<IpAddr> {
+    let mut fields = connection.split_ascii_whitespace();
+    let (net, kind, address) = (fields.next()?, fields.next()?, fields.next()?);
+    let address = address.split_once('/').map_or(address, |(it, _)| it);
+    let address: IpAddr = address.parse().ok()?;
+    let name = if address.is_ipv4() { "IP4" } else { "IP6" };
+    let is_said = net.eq_ignore_ascii_case("IN") && kind.eq_ignore_ascii_case(name);
+    is_said.then_some(address)
 }
 
 /// **Secret:** the text with these crypto lines, and no others, in its `section`th media section (from 0), under this profile.
 ///
 /// The new lines stand where the first crypto line stood, or else at the end of the section, with the line end that the `m=`
-/// line has. Every other byte is as it was. `None` if there is no such section, or its `m=` line has no transport.
+/// line has. Every other byte is as it was. `None` if there is no such section, or its `m=` line has no port and transport.
 #[must_use]
 pub fn with_secret_lines<'l>(
     sdp: &str,
@@ -83,24 +176,24 @@ pub fn with_secret_lines<'l>(
     profile: Profile,
     lines: impl IntoIterator<Item = &'l CryptoAttribute>,
 ) -> Option<Zeroizing<String>> {
-    let lines: Vec<_> = lines
+    let new: Vec<_> = lines
         .into_iter()
         .map(CryptoAttribute::secret_line)
         .collect();
-    let room = lines.iter().map(|line| line.len() + 2).sum::<usize>();
+    let room = new.iter().map(|line| line.len() + 2).sum::<usize>();
     let mut out = Zeroizing::new(String::with_capacity(sdp.len() + room + 8));
-    let mut new = Some(lines);
+    let mut new = Some(new);
     let (mut at, mut line_end, mut found) = (None::<usize>, "\r\n", false);
     let write = |out: &mut String, new: &mut Option<Vec<Zeroizing<String>>>, end: &str| {
         for line in new.take().into_iter().flatten() {
-            if !out.is_empty() && !out.ends_with('\n') {
+            if !out.is_empty() && !out.ends_with(['\r', '\n']) {
                 out.push_str(end);
             }
             out.push_str(&line);
             out.push_str(end);
         }
     };
-    for line in sdp.split_inclusive('\n') {
+    for (line, end) in self::lines(sdp) {
         let is_media_line = line.starts_with("m=");
         if is_media_line {
             if at == Some(section) {
@@ -111,18 +204,19 @@ pub fn with_secret_lines<'l>(
         if at != Some(section) {
             out.push_str(line);
         } else if is_media_line {
-            line_end = if line.ends_with("\r\n") || !line.ends_with('\n') {
-                "\r\n"
-            } else {
-                "\n"
-            };
-            out.push_str(&with_transport(line, profile)?);
+            line_end = if end.is_empty() { "\r\n" } else { end };
+            let fields = MediaFields::of(line)?;
+            for part in [fields.before, profile.name(), fields.behind] {
+                out.push_str(part);
+            }
             found = true;
         } else if is_crypto(line) {
             write(&mut out, &mut new, line_end);
+            continue;
         } else {
             out.push_str(line);
         }
+        out.push_str(end);
     }
     if at == Some(section) {
         write(&mut out, &mut new, line_end);
@@ -130,105 +224,7 @@ pub fn with_secret_lines<'l>(
     found.then_some(out)
 }
 
-/// The `m=` line with another transport, all other bytes as they were.
-fn with_transport(media_line: &str, profile: Profile) -> Option<String> {
-    let (_, transport) = port_and_transport(media_line)?;
-    let mut fields = media_line.splitn(4, ' ');
-    let (media, port, old) = (fields.next()?, fields.next()?, fields.next()?);
-    let begin = media.len() + port.len() + 2;
-    let kept = old.strip_prefix(transport)?;
-    let mut line = media_line.get(..begin)?.to_owned();
-    line.push_str(profile.name());
-    line.push_str(kept);
-    line.push_str(media_line.get(begin + old.len()..)?);
-    Some(line)
-}
-
 fn is_crypto(line: &str) -> bool {
     line.get(..9)
         .is_some_and(|start| start.eq_ignore_ascii_case("a=crypto:"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::sdes::{Line, ParseMode};
-    use alloc::{format, vec};
-
-    const KEY: &str = "inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz";
-
-    fn line(tag: u32) -> CryptoAttribute {
-        let text = format!("{tag} AES_CM_128_HMAC_SHA1_80 {KEY}");
-        match CryptoAttribute::parse(&text, ParseMode::Strict) {
-            Line::Usable(attribute) => attribute,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn sections_have_their_own_attributes_and_not_those_of_the_session() {
-        let sdp = "v=0\r\na=crypto:1 X inline:Y\r\nm=audio 4000/2 RTP/SAVP 0\r\nc=IN IP4 192.0.2.1\r\na=sendrecv\r\nm=video 0 RTP/AVP 96\na=x\nm=broken";
-        let sections = sections(sdp);
-        let seen: Vec<_> = sections
-            .iter()
-            .map(|it| (it.transport, it.port, it.attributes.clone()))
-            .collect();
-        assert_eq!(
-            seen,
-            [
-                ("RTP/SAVP", 4000, vec!["a=sendrecv"]),
-                ("RTP/AVP", 0, vec!["a=x"]),
-                ("", 0, vec![]),
-            ]
-        );
-    }
-
-    #[test]
-    fn writing_lines_back_leaves_every_other_byte() {
-        for end in ["\r\n", "\n"] {
-            let sdp = [
-                "v=0",
-                "s= x ",
-                "m=audio 4000 RTP/AVP 0 101",
-                "a=rtpmap:0 PCMU/8000",
-                "m=video 5000 RTP/AVP 96",
-                "a=x",
-                "",
-            ]
-            .join(end);
-            let written = with_secret_lines(&sdp, 0, Profile::Savp, [&line(5)]).unwrap();
-            let crypto = format!("a=crypto:5 AES_CM_128_HMAC_SHA1_80 {KEY}{end}");
-            let expected = sdp
-                .replace("RTP/AVP 0", "RTP/SAVP 0")
-                .replace("m=video", &format!("{crypto}m=video"));
-            assert_eq!(*written, expected);
-            let again = with_secret_lines(&written, 0, Profile::Avp, []).unwrap();
-            assert_eq!(*again, sdp, "and taken out again");
-        }
-    }
-
-    #[test]
-    fn lines_stand_where_the_first_one_stood_or_at_the_end() {
-        let sdp = "m=audio 4000 RTP/SAVP 0\na=crypto:1 a\na=ptime:20\na=crypto:2 b";
-        let written = with_secret_lines(sdp, 0, Profile::Savp, [&line(1), &line(2)]).unwrap();
-        let lines: Vec<_> = written
-            .lines()
-            .map(|line| line.split(' ').next().unwrap())
-            .collect();
-        assert_eq!(lines, ["m=audio", "a=crypto:1", "a=crypto:2", "a=ptime:20"]);
-        let written =
-            with_secret_lines("m=audio 4000 RTP/AVP 0", 0, Profile::Avp, [&line(7)]).unwrap();
-        assert!(
-            written.starts_with("m=audio 4000 RTP/AVP 0\r\na=crypto:7 "),
-            "{}",
-            written.len()
-        );
-    }
-
-    #[test]
-    fn there_is_nothing_to_write_to_where_there_is_no_section() {
-        assert!(with_secret_lines("v=0\r\n", 0, Profile::Avp, []).is_none());
-        assert!(with_secret_lines("m=audio 1 RTP/AVP 0\r\n", 1, Profile::Avp, []).is_none());
-        assert!(with_secret_lines("m=audio", 0, Profile::Avp, []).is_none());
-    }
 }
