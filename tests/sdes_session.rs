@@ -7,8 +7,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use srtp_sdes::CryptoSuite::{self, AesCm128HmacSha1_80};
 use srtp_sdes::sdes::{
-    CryptoAttribute, Line, MediaSection, OurSide, Outcome, ParseMode, Policy, ReceiverChange,
-    Response, SenderChange, Session, SessionError, Signalling, SipHint, SrtpMode,
+    CryptoAttribute, Line, MediaSection, OurSide, Outcome, ParseMode, Passage, Policy,
+    ReceiverChange, Response, SenderChange, Session, SessionError, Signalling, SipHint,
+    SrtcpTagOf32, SrtpMode,
 };
 use srtp_sdes::{MasterKey, Receiver, RocAfterRekey, Sender, SrtcpTag};
 
