@@ -1,12 +1,17 @@
 //! The answerer's side (RFC 4568 §5.1.2, §7.1.2; RFC 8643 §3.2).
 
-use alloc::{boxed::Box, vec::Vec};
+use alloc::{boxed::Box, string::String, vec::Vec};
+
+use zeroize::Zeroizing;
 
 use super::attribute::{CryptoAttribute, SessionParameter};
+use super::choice::{self, Alternative};
+use super::configuration::{ActualConfiguration, ConfigurationDiagnosis, ConfigurationVerdict};
 use super::decision::{self, Diagnosis, PlainRtp, Rejection, Services, Verdict};
-use super::error::RejectReason as Reason;
+use super::error::{RejectReason as Reason, Unusable};
 use super::media::{MediaSection, Profile, Signalling};
 use super::policy::{AnsweredProfile, CryptoInAvp, Policy, SrtpMode, SuiteOrder};
+use super::sdp;
 use crate::{CryptoSuite, MasterKey, Mki, Receiver, Sender};
 
 /// What this side answers to one `m=` section of an offer.
@@ -14,8 +19,11 @@ use crate::{CryptoSuite, MasterKey, Mki, Receiver, Sender};
 pub struct Answer {
     /// The decision. Plain RTP is one of its values, and no other way leads there.
     pub decision: Decision,
-    /// What each offered crypto line came to, in the order of the offer.
+    /// What each offered crypto line came to, in the order of the offer: the lines of the `m=` section, or those of the
+    /// [potential configuration](SrtpAnswer::configuration) that was taken, the preferred ones first, each with the place of its `a=acap`.
     pub diagnoses: Vec<Diagnosis>,
+    /// What each potential configuration (RFC 5939) of the offer came to, in the order of the offer.
+    pub configurations: Vec<ConfigurationDiagnosis>,
 }
 
 /// What to answer.
@@ -43,6 +51,9 @@ pub struct SrtpAnswer {
     pub profile: Profile,
     /// The crypto line of the answer: tag and suite as the offer wrote them, our own key.
     pub attribute: CryptoAttribute,
+    /// The potential configuration that is answered, which the answer has to name; [`secret_answer`](Self::secret_answer) does. `None` if it
+    /// is what the `m=` line says.
+    pub configuration: Option<ActualConfiguration>,
     sender: Sender,
     receiver: Receiver,
 }
@@ -52,6 +63,20 @@ impl SrtpAnswer {
     #[must_use]
     pub fn suite(&self) -> CryptoSuite {
         self.sender.suite()
+    }
+
+    /// **Secret:** the text of an answer, with what was negotiated for its `section`th media section (from 0): profile, crypto line and,
+    /// where a potential configuration was taken, `a=acfg`, and no other lines of the two kinds.
+    ///
+    /// They stand as [`with_secret_lines`](super::with_secret_lines) puts them. `None` if there is no such section, or its `m=` line has no
+    /// transport.
+    #[must_use]
+    pub fn secret_answer(&self, sdp: &str, section: usize) -> Option<Zeroizing<String>> {
+        let configuration = self.configuration.as_ref();
+        let lines = core::iter::once(self.attribute.secret_line())
+            .chain(configuration.map(|it| it.line().into()))
+            .collect();
+        sdp::with_lines(sdp, section, self.profile, lines, &["crypto", "acfg"])
     }
 
     /// The contexts, with every negotiated parameter applied: what we send and what we receive.
@@ -66,6 +91,7 @@ impl core::fmt::Debug for SrtpAnswer {
         f.debug_struct("SrtpAnswer")
             .field("profile", &self.profile)
             .field("attribute", &self.attribute)
+            .field("configuration", &self.configuration)
             .finish_non_exhaustive()
     }
 }
@@ -94,14 +120,78 @@ impl Answer {
         offer: &MediaSection<'_>,
         policy: &Policy,
         signalling: Signalling,
+        generate: impl FnMut(CryptoSuite) -> Result<MasterKey, E>,
+    ) -> Result<Self, E> {
+        Self::in_session_with(&[], offer, policy, signalling, generate)
+    }
+
+    /// As [`to`](Self::to), for a section whose potential configurations (RFC 5939) may refer to capabilities among the
+    /// [attributes of the session level](super::session_attributes), in the same forms as those of the section.
+    ///
+    /// # Errors
+    /// [`RandomError`](crate::RandomError) if the operating system gives no random bytes.
+    #[cfg(feature = "getrandom")]
+    pub fn in_session(
+        session_attributes: &[&str],
+        offer: &MediaSection<'_>,
+        policy: &Policy,
+        signalling: Signalling,
+    ) -> Result<Self, crate::RandomError> {
+        let generate = MasterKey::generate;
+        Self::in_session_with(session_attributes, offer, policy, signalling, generate)
+    }
+
+    /// As [`in_session`](Self::in_session). `generate` makes the key, a fresh one each time.
+    ///
+    /// # Errors
+    /// Whatever `generate` returns.
+    pub fn in_session_with<E>(
+        session_attributes: &[&str],
+        offer: &MediaSection<'_>,
+        policy: &Policy,
+        signalling: Signalling,
         mut generate: impl FnMut(CryptoSuite) -> Result<MasterKey, E>,
     ) -> Result<Self, E> {
-        let (mut diagnoses, lines) = decision::examine(offer.crypto_lines(), policy);
+        let supported = policy.capabilities.as_deref();
+        // RFC 5939 §3.6.2: the profile of the answer is the configuration's own.
+        let as_offered = policy.clone().answered_profile(AnsweredProfile::AsOffered);
+        let take = |alternative: Alternative<'_>| {
+            let offer = MediaSection {
+                transport: alternative.transport,
+                ..*offer
+            };
+            let lines = alternative.lines.iter().copied();
+            let answer = Self::to_lines(&offer, lines, &as_offered, signalling, &mut generate)?;
+            Ok(answer.taking(alternative))
+        };
+        let (taken, configurations) = choice::choose(session_attributes, offer, supported, take)?;
+        let answer = match taken {
+            Some(answer) => answer,
+            None => {
+                let lines = offer.crypto_lines();
+                Self::to_lines(offer, lines, policy, signalling, &mut generate)?
+            }
+        };
+        Ok(Self {
+            configurations,
+            ..answer
+        })
+    }
+
+    /// Answers a section as if these were its crypto lines.
+    fn to_lines<'l, E>(
+        offer: &MediaSection<'_>,
+        lines: impl Iterator<Item = (usize, &'l str)>,
+        policy: &Policy,
+        signalling: Signalling,
+        generate: &mut impl FnMut(CryptoSuite) -> Result<MasterKey, E>,
+    ) -> Result<Self, E> {
+        let (mut diagnoses, lines) = decision::examine(lines, policy);
         let decision = match weigh(offer, policy, signalling, &diagnoses, lines) {
             Err(decided) => decided,
             Ok((profile, theirs)) => {
                 let chosen = Some(theirs.tag());
-                let decided = accept(profile, &theirs, policy, &mut generate)?;
+                let decided = accept(profile, &theirs, policy, generate)?;
                 if let Decision::Srtp(_) = decided {
                     let is_chosen = |it: &&mut Diagnosis| it.tag == chosen;
                     if let Some(diagnosis) = diagnoses.iter_mut().find(is_chosen) {
@@ -114,7 +204,25 @@ impl Answer {
         Ok(Self {
             decision,
             diagnoses,
+            configurations: Vec::new(),
         })
+    }
+
+    /// This answer, if it is SRTP on grounds of an alternative.
+    fn taking(mut self, alternative: Alternative<'_>) -> Result<Self, ConfigurationVerdict> {
+        use ConfigurationVerdict as V;
+        match &mut self.decision {
+            Decision::Srtp(srtp) => {
+                let mut lines = self.diagnoses.iter();
+                let chosen = lines.find(|it| it.verdict == Verdict::Chosen);
+                srtp.configuration = Some(alternative.taken(chosen.map(|it| it.line)));
+                Ok(self)
+            }
+            Decision::Reject(rejection) => Err(V::Declined(rejection.reason)),
+            Decision::PlainRtp(plain) => Err(plain.declined.map_or(V::WithoutCrypto, V::Declined)),
+            Decision::NotSdes => Err(V::Unusable(Unusable::Transport)),
+            Decision::PortZero | Decision::PassOn => Err(V::PassedOver),
+        }
     }
 }
 
@@ -213,6 +321,7 @@ fn accept<E>(
         Some(SrtpAnswer {
             profile,
             attribute,
+            configuration: None,
             sender,
             receiver,
         })

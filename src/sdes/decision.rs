@@ -1,6 +1,6 @@
 //! What comes of an offer or an answer, for both sides.
 
-use alloc::vec::Vec;
+use alloc::{collections::BTreeSet, vec::Vec};
 
 use super::attribute::{CryptoAttribute, SessionParameter};
 use super::error::{LineError, RejectReason, SkipReason, Unacceptable};
@@ -125,6 +125,7 @@ pub(super) fn examine<'a>(
 ) -> (Vec<Diagnosis>, Vec<CryptoAttribute>) {
     use super::Line;
     let mut diagnoses: Vec<Diagnosis> = Vec::new();
+    let mut tags = BTreeSet::new();
     let mut acceptable = Vec::new();
     for (line, text) in lines {
         let (tag, verdict) = match CryptoAttribute::parse(text, policy.parse_mode) {
@@ -135,9 +136,7 @@ pub(super) fn examine<'a>(
             Line::Usable(attribute) => {
                 let tag = Some(attribute.tag());
                 let verdict = match policy.check(&attribute) {
-                    _ if diagnoses.iter().any(|earlier| earlier.tag == tag) => {
-                        Verdict::Unacceptable(Unacceptable::DuplicateTag)
-                    }
+                    _ if tags.contains(&tag) => Verdict::Unacceptable(Unacceptable::DuplicateTag),
                     Err(why) => Verdict::Unacceptable(why),
                     Ok(_) => {
                         acceptable.push(attribute);
@@ -147,6 +146,7 @@ pub(super) fn examine<'a>(
                 (tag, verdict)
             }
         };
+        tags.insert(tag);
         diagnoses.push(Diagnosis { line, tag, verdict });
     }
     (diagnoses, acceptable)

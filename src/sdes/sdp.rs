@@ -83,10 +83,21 @@ pub fn with_secret_lines<'l>(
     profile: Profile,
     lines: impl IntoIterator<Item = &'l CryptoAttribute>,
 ) -> Option<Zeroizing<String>> {
-    let lines: Vec<_> = lines
+    let lines = lines
         .into_iter()
         .map(CryptoAttribute::secret_line)
         .collect();
+    with_lines(sdp, section, profile, lines, &["crypto"])
+}
+
+/// As [`with_secret_lines`]. The lines stand in the place of all attributes with the names in `replaced`.
+pub(super) fn with_lines(
+    sdp: &str,
+    section: usize,
+    profile: Profile,
+    lines: Vec<Zeroizing<String>>,
+    replaced: &[&str],
+) -> Option<Zeroizing<String>> {
     let room = lines.iter().map(|line| line.len() + 2).sum::<usize>();
     let mut out = Zeroizing::new(String::with_capacity(sdp.len() + room + 8));
     let mut new = Some(lines);
@@ -118,7 +129,7 @@ pub fn with_secret_lines<'l>(
             };
             out.push_str(&with_transport(line, profile)?);
             found = true;
-        } else if is_crypto(line) {
+        } else if is_one_of(line, replaced) {
             write(&mut out, &mut new, line_end);
         } else {
             out.push_str(line);
@@ -144,9 +155,11 @@ fn with_transport(media_line: &str, profile: Profile) -> Option<String> {
     Some(line)
 }
 
-fn is_crypto(line: &str) -> bool {
-    line.get(..9)
-        .is_some_and(|start| start.eq_ignore_ascii_case("a=crypto:"))
+/// Is it an attribute of one of these names, with a value?
+fn is_one_of(line: &str, names: &[&str]) -> bool {
+    let attribute = line.strip_prefix("a=").or(line.strip_prefix("A="));
+    let name = attribute.and_then(|it| Some(it.split_once(':')?.0));
+    name.is_some_and(|name| names.iter().any(|it| it.eq_ignore_ascii_case(name)))
 }
 
 #[cfg(test)]
