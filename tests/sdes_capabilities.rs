@@ -267,6 +267,26 @@ fn one_that_the_policy_declines_gives_way_to_the_next() {
 }
 
 #[test]
+fn what_says_most_is_told_of_several_alternatives_whether_or_not_the_policy_answers() {
+    let declined = V::Declined(RejectReason::NoCommonSuite);
+    let attribute = V::Unusable(Unusable::Attribute);
+    let transport = V::Unusable(Unusable::Transport);
+    for (configuration, answering_it, passing_over) in [
+        ("a=pcfg:1 t=1 a=4|5", declined, V::PassedOver),
+        ("a=pcfg:1 t=1 a=5|4", declined, V::PassedOver),
+        ("a=pcfg:1 t=1 a=[4]|4", attribute, V::WithoutCrypto),
+        ("a=pcfg:1 t=3 a=1", transport, transport),
+        ("a=pcfg:1 t=3|1 a=5", declined, V::PassedOver),
+        ("a=pcfg:1 t=1 a=1,4", attribute, V::PassedOver),
+    ] {
+        let told = verdicts(&answer_to(configuration, &answering()));
+        assert_eq!(told, [answering_it], "{configuration}");
+        let told = verdicts(&answer_to(configuration, &Policy::compatible()));
+        assert_eq!(told, [passing_over], "{configuration}");
+    }
+}
+
+#[test]
 fn keys_over_signalling_in_the_clear_are_no_better_in_a_potential_configuration() {
     let offer = first_example();
     let sections = sections(&offer);
