@@ -19,7 +19,7 @@ use anyhow::{Context as _, Result, ensure};
 use clap::Parser;
 use srtp_sdes::sdes::{
     Answer, CryptoAttribute, Decision, Line, ParseMode, SdpSection, Signalling, SipHint, Verdict,
-    sections,
+    sections, session_attributes,
 };
 use srtp_sdes::{CryptoSuite, MasterKey};
 use zeroize::Zeroizing;
@@ -194,8 +194,20 @@ fn answer(offer: &str, arguments: &Arguments) -> Result<Answered> {
     let (mut told, mut hint, mut accepted, mut passes_on) = (String::new(), None, 0, false);
     let mut port = arguments.port;
     for section in sections(offer) {
-        let answer = Answer::to_with(&section.media(), &policy, signalling, fresh_key)?;
+        let answer = Answer::in_session_with(
+            &session_attributes(offer),
+            &section.media(),
+            &policy,
+            signalling,
+            fresh_key,
+        )?;
         told += &format!("{}\n{}", section.media_line, diagnoses(&section, &answer));
+        for it in &answer.configurations {
+            let number = it
+                .number
+                .map_or("?".to_owned(), |number| number.to_string());
+            told += &format!("potential configuration {number}: {}\n", it.verdict);
+        }
         let (profile, crypto) = match answer.decision {
             Decision::Srtp(srtp) => {
                 told += &format!(

@@ -85,7 +85,7 @@
 //! An offer may prefer SRTP to what its `m=` line says (RFC 5939: `a=tcap`, `a=acap`, `a=pcfg`). Under
 //! [`answer_capabilities`](Policy::answer_capabilities) the answer is in that configuration, and names it (`a=acfg`):
 //! [`SrtpAnswer::secret_answer`] writes the lines. By default the `m=` line counts. [`Answer::configurations`] tells either way what was
-//! offered. Capabilities of the session level come in by [`Answer::in_session`]. Our own offers have none, and pass over an `a=acfg` in
+//! offered. Capabilities of the session level come in by [`Answer::in_session_with`]. Our own offers have none, and pass over an `a=acfg` in
 //! an answer.
 //!
 //! # What ends a call

@@ -97,7 +97,7 @@ impl core::fmt::Debug for SrtpAnswer {
 }
 
 impl Answer {
-    /// Answers a section of an offer under `policy`, with a fresh key from the operating system.
+    /// Answers a section of an offer under `policy`, with a fresh key from the operating system; see [`to_with`](Self::to_with).
     ///
     /// # Errors
     /// [`RandomError`](crate::RandomError) if the operating system gives no random bytes. Everything else is a [`Decision`].
@@ -114,6 +114,9 @@ impl Answer {
 
     /// Answers a section of an offer under `policy`. `generate` makes the key, a fresh one each time.
     ///
+    /// Potential configurations (RFC 5939) can refer to capabilities of the section alone; see
+    /// [`in_session_with`](Self::in_session_with).
+    ///
     /// # Errors
     /// Whatever `generate` returns.
     pub fn to_with<E>(
@@ -125,8 +128,7 @@ impl Answer {
         Self::in_session_with(&[], offer, policy, signalling, generate)
     }
 
-    /// As [`to`](Self::to), for a section whose potential configurations (RFC 5939) may refer to capabilities among the
-    /// [attributes of the session level](super::session_attributes), in the same forms as those of the section.
+    /// As [`in_session_with`](Self::in_session_with), with a fresh key from the operating system.
     ///
     /// # Errors
     /// [`RandomError`](crate::RandomError) if the operating system gives no random bytes.
@@ -141,7 +143,8 @@ impl Answer {
         Self::in_session_with(session_attributes, offer, policy, signalling, generate)
     }
 
-    /// As [`in_session`](Self::in_session). `generate` makes the key, a fresh one each time.
+    /// As [`to_with`](Self::to_with), for a section whose potential configurations (RFC 5939) may refer to capabilities among the
+    /// [attributes of the session level](super::session_attributes), in the same forms as those of the section.
     ///
     /// # Errors
     /// Whatever `generate` returns.

@@ -10,7 +10,7 @@ const MAX_NUMBER: u32 = 0x7fff_ffff;
 const OF_NEGOTIATION: [&str; 6] = ["csup", "creq", "acap", "tcap", "pcfg", "acfg"];
 
 /// The attribute lines before the first `m=` line of an SDP text, without their ends: what
-/// [`Answer::in_session`](super::Answer::in_session) takes beside a section.
+/// [`Answer::in_session_with`](super::Answer::in_session_with) takes beside a section.
 #[must_use]
 pub fn session_attributes(sdp: &str) -> Vec<&str> {
     sdp.split('\n')

@@ -75,7 +75,8 @@ fn port_and_transport(media_line: &str) -> Option<(u16, &str)> {
 /// **Secret:** the text with these crypto lines, and no others, in its `section`th media section (from 0), under this profile.
 ///
 /// The new lines stand where the first crypto line stood, or else at the end of the section, with the line end that the `m=`
-/// line has. Every other byte is as it was: an `a=acap` (RFC 5939), in which a key can stand too, stays. `None` if there is no such section, or its `m=` line has no transport.
+/// line has. Every other byte is as it was: an `a=acap` (RFC 5939), in which a key can stand too, stays. `None` if there is no such section,
+/// or its `m=` line has no transport.
 #[must_use]
 pub fn with_secret_lines<'l>(
     sdp: &str,
