@@ -17,7 +17,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Parser;
-use srtp_sdes::sdes::{Answer, Decision, Signalling, SipHint, sections};
+use srtp_sdes::sdes::{Answer, Decision, Signalling, SipHint, sections, session_attributes};
 use srtp_sdes::{CryptoSuite, MasterKey};
 use zeroize::Zeroizing;
 
@@ -245,8 +245,20 @@ fn answer(offer: &str, arguments: &Arguments) -> Result<Answered> {
     let (mut hint, mut accepted, mut passes_on) = (None, 0, false);
     let mut port = arguments.port;
     for section in sections(offer) {
-        let answer = Answer::to_with(&section.media(), &policy, signalling, fresh_key)?;
+        let answer = Answer::in_session_with(
+            &session_attributes(offer),
+            &section.media(),
+            &policy,
+            signalling,
+            fresh_key,
+        )?;
         told += &format!("{}\n{}", section.media_line, diagnoses(&section, &answer));
+        for it in &answer.configurations {
+            let number = it
+                .number
+                .map_or("?".to_owned(), |number| number.to_string());
+            told += &format!("potential configuration {number}: {}\n", it.verdict);
+        }
         let (profile, crypto) = match answer.decision {
             Decision::Srtp(srtp) => {
                 told += &format!(

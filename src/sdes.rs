@@ -82,6 +82,14 @@
 //! }
 //! ```
 //!
+//! # Potential configurations
+//!
+//! An offer may prefer SRTP to what its `m=` line says (RFC 5939: `a=tcap`, `a=acap`, `a=pcfg`). Under
+//! [`answer_capabilities`](Policy::answer_capabilities) the answer is in that configuration, and names it (`a=acfg`):
+//! [`SrtpAnswer::secret_answer`] writes the lines. By default the `m=` line counts. [`Answer::configurations`] tells either way what was
+//! offered. Capabilities of the session level come in by [`Answer::in_session_with`]. Our own offers have none, and pass over an `a=acfg` in
+//! an answer.
+//!
 //! # What ends a call
 //!
 //! An answer without keys to an offer that needs them, keys in an answer to an offer without, a secure profile where SRTP is off, no common suite:
@@ -94,6 +102,9 @@ mod write;
 mod media;
 mod policy;
 mod decision;
+mod capabilities;
+mod configuration;
+mod choice;
 mod answer;
 mod offer;
 mod session;
@@ -103,10 +114,14 @@ mod error;
 
 pub use answer::{Answer, Decision, SrtpAnswer};
 pub use attribute::{CryptoAttribute, FecOrder, Line, ParseMode, SessionParameter};
+pub use capabilities::session_attributes;
+pub use configuration::{
+    ActualConfiguration, ConfigurationDiagnosis, ConfigurationVerdict, Deletes,
+};
 pub use decision::{Diagnosis, PlainRtp, Rejection, SipHint, Verdict};
 pub use error::{
     GenerateError, LineError, LineErrorKind, NoExchange, NotSdes, RejectReason, RestoreError,
-    SectionError, SessionError, SkipReason, Unacceptable,
+    SectionError, SessionError, SkipReason, Unacceptable, Unusable,
 };
 pub use legs::{Leg, Passage};
 pub use media::{MediaSection, Profile, Signalling};

@@ -306,6 +306,18 @@ fn reads_standard_input_and_the_body_of_a_sip_message() {
 }
 
 #[test]
+fn keys_in_a_potential_configuration_are_told_of_and_not_shown() {
+    // RFC 5939 §3.2, with the transport at the session level.
+    let offer = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nt=0 0\r\na=tcap:1 RTP/SAVP\r\nm=audio 53456 RTP/AVP 0 18\r\n\
+        a=acap:1 crypto:1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz|2^20|1:4\r\n\
+        a=pcfg:7 t=1 a=1\r\n";
+    let run = on(offer, &[]).expect_success();
+    let told = "potential configuration 7: carries keys, and was passed over\n=> PLAIN RTP";
+    assert!(run.stdout.contains(told), "{}", run.stdout);
+    assert!(!run.stdout.contains("WVNfX19z"), "{}", run.stdout);
+}
+
+#[test]
 fn every_offer_among_the_vectors_is_answered_or_refused_without_a_key_in_sight() {
     let cases: Vec<serde_json::Value> = read_json("sdes/negotiation.json");
     let offers: Vec<&str> = cases

@@ -372,7 +372,9 @@ fn rejection(rejection: &srtp_sdes::sdes::Rejection) -> Value {
 
 fn response(response: &Response) -> Value {
     match response {
-        Response::Srtp { profile, attribute } => json!({
+        Response::Srtp {
+            profile, attribute, ..
+        } => json!({
             "result": "srtp", "profile": profile.name(), "line": with_names(attribute),
         }),
         Response::PlainRtp(plain) => json!({"result": "rtp", "profile": plain.profile.name()}),

@@ -79,7 +79,8 @@ fn signalling(folder: &Path) -> io::Result<()> {
     for (m, sides) in SIDES.iter().enumerate() {
         fs::write(seeds.join(format!("two-{m}")), [&[0], &sides[..]].concat())?;
         for (n, case) in read("negotiation.json")?.iter().enumerate() {
-            for (script, what) in [(1, "offer"), (2, "answer")] {
+            // The third answers potential configurations.
+            for (script, what) in [(1, "offer"), (2, "answer"), (1 | 1 << 5, "offer")] {
                 let Some(sdp) = case[what].as_str() else {
                     continue;
                 };
@@ -91,7 +92,10 @@ fn signalling(folder: &Path) -> io::Result<()> {
                         lines.join("\n").as_bytes(),
                     ]
                     .concat();
-                    fs::write(seeds.join(format!("{what}-{n}-{m}-{transport}")), seed)?;
+                    fs::write(
+                        seeds.join(format!("{what}-{n}-{m}-{transport}-{script}")),
+                        seed,
+                    )?;
                 }
             }
         }

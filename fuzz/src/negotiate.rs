@@ -3,9 +3,9 @@
 use std::convert::Infallible;
 
 use srtp_sdes::sdes::{
-    Accepted, Answer, AnsweredProfile, CryptoAttribute, CryptoInAvp, Decision, Line, MediaSection,
-    Offer, ParseMode, Policy, Profile, Signalling, SrtcpTagOf32, SrtpMode, SuiteOrder, TagMatch,
-    Verdict,
+    Accepted, Answer, AnsweredProfile, ConfigurationDiagnosis, ConfigurationVerdict,
+    CryptoAttribute, CryptoInAvp, Decision, Line, MediaSection, Offer, ParseMode, Policy, Profile,
+    Signalling, SrtcpTagOf32, SrtpMode, SuiteOrder, TagMatch, Verdict,
 };
 use srtp_sdes::{CryptoSuite, KeyDerivationRate, Lifetime, MasterKey, Receiver, Sender};
 
@@ -19,6 +19,7 @@ struct Side {
     tag: SrtcpTagOf32,
     accepts_mki: bool,
     writes_mki: bool,
+    answers_capabilities: bool,
 }
 
 impl Side {
@@ -116,6 +117,7 @@ impl Side {
             tag,
             accepts_mki,
             writes_mki,
+            answers_capabilities: false,
         }
     }
 
@@ -142,7 +144,8 @@ fn keys() -> impl FnMut(CryptoSuite) -> Result<MasterKey, Infallible> {
     }
 }
 
-/// Lets two sides negotiate, or one of them with the lines in `input`. There `@1` to `@3` stand for keys of our own offer.
+/// Lets two sides negotiate, or one of them with the lines in `input`. There `@1` to `@3` stand for keys of our own offer, and what comes
+/// before an `m=` line is the session level of an offer.
 ///
 /// # Panics
 /// If two sides that agree cannot hear each other, or a peer gets what the policy denies: plain RTP, another suite, our own
@@ -150,7 +153,11 @@ fn keys() -> impl FnMut(CryptoSuite) -> Result<MasterKey, Infallible> {
 pub fn negotiate(input: &[u8]) {
     let mut input = Input(input);
     let script = input.byte();
-    let (one, other) = (Side::read(&mut input), Side::read(&mut input));
+    let (mut one, other) = (Side::read(&mut input), Side::read(&mut input));
+    one.answers_capabilities = script >> 5 & 1 == 1;
+    if one.answers_capabilities {
+        one.policy = one.policy.answer_capabilities(&["rtcp-fb", "ptime"]);
+    }
     let transport = [
         "RTP/AVP",
         "RTP/SAVP",
@@ -277,7 +284,10 @@ fn usable(lines: &[&str]) -> Vec<CryptoAttribute> {
 
 /// The offer is anybody's.
 fn answer(side: &Side, transport: &str, lines: &[&str]) {
-    let Ok(answer) = Answer::to_with(
+    let media = lines.iter().position(|line| line.starts_with("m="));
+    let (session, lines) = lines.split_at(media.unwrap_or_default());
+    let Ok(answer) = Answer::in_session_with(
+        session,
         &section(transport, lines),
         &side.policy,
         Signalling::Secure,
@@ -296,7 +306,16 @@ fn answer(side: &Side, transport: &str, lines: &[&str]) {
             let [chosen] = chosen[..] else {
                 panic!("{answer:?}")
             };
-            let offered = usable(&[lines[chosen.line]]);
+            let line = lines[chosen.line];
+            let offered = match &srtp.configuration {
+                Some(configuration) => {
+                    assert!(side.answers_capabilities);
+                    named(&answer, configuration.number);
+                    let crypto = line.to_ascii_lowercase().find("crypto");
+                    usable(&[&line[crypto.expect("a crypto line")..]])
+                }
+                None => usable(&[line]),
+            };
             assert_eq!(offered[0].tag(), srtp.attribute.tag());
             assert_eq!(offered[0].suite_name(), srtp.attribute.suite_name());
             let ours = srtp.attribute.keys()[0].secret_base64();
@@ -316,6 +335,16 @@ fn answer(side: &Side, transport: &str, lines: &[&str]) {
         Decision::PassOn => assert_eq!(side.mode, SrtpMode::Bypass),
         _ => assert!(chosen.is_empty()),
     }
+}
+
+/// The one potential configuration that was chosen has this number.
+fn named(answer: &Answer, number: u32) {
+    let is_chosen = |it: &&ConfigurationDiagnosis| it.verdict == ConfigurationVerdict::Chosen;
+    let chosen: Vec<_> = answer.configurations.iter().filter(is_chosen).collect();
+    assert!(
+        chosen.len() == 1 && chosen[0].number == Some(number),
+        "{answer:?}"
+    );
 }
 
 /// The answer is anybody's, who knows our offer.

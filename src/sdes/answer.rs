@@ -1,12 +1,17 @@
 //! The answerer's side (RFC 4568 §5.1.2, §7.1.2; RFC 8643 §3.2).
 
-use alloc::{boxed::Box, vec::Vec};
+use alloc::{boxed::Box, string::String, vec::Vec};
+
+use zeroize::Zeroizing;
 
 use super::attribute::{CryptoAttribute, SessionParameter};
+use super::configuration::{ActualConfiguration, ConfigurationDiagnosis};
 use super::decision::{self, Diagnosis, PlainRtp, Rejection, Services};
 use super::error::{GenerateError, RejectReason as Reason};
 use super::media::{MediaSection, Profile, Signalling};
 use super::policy::{AnsweredProfile, CryptoInAvp, Policy, SrtpMode, SuiteOrder};
+use super::sdp;
+use super::session::{OurSide, Outcome, ReceiverChange, Response, SenderChange, Session};
 use crate::{CryptoSuite, MasterKey, Mki, Receiver, Sender};
 
 /// What this side answers to one `m=` section of an offer.
@@ -14,8 +19,11 @@ use crate::{CryptoSuite, MasterKey, Mki, Receiver, Sender};
 pub struct Answer {
     /// The decision. Plain RTP is one of its values, and no other way leads there.
     pub decision: Decision,
-    /// What each offered crypto line came to, in the order of the offer.
+    /// What each offered crypto line came to, in the order of the offer: the lines of the `m=` section, or those of the
+    /// [potential configuration](SrtpAnswer::configuration) that was taken, the preferred ones first, each with the place of its `a=acap`.
     pub diagnoses: Vec<Diagnosis>,
+    /// What each potential configuration (RFC 5939) of the offer came to, in the order of the offer.
+    pub configurations: Vec<ConfigurationDiagnosis>,
 }
 
 /// What to answer.
@@ -43,6 +51,9 @@ pub struct SrtpAnswer {
     pub profile: Profile,
     /// The crypto line of the answer: tag and suite as the offer wrote them, our own key.
     pub attribute: CryptoAttribute,
+    /// The potential configuration that is answered, which the answer has to name; [`secret_answer`](Self::secret_answer) does. `None` if it
+    /// is what the `m=` line says.
+    pub configuration: Option<ActualConfiguration>,
     sender: Sender,
     receiver: Receiver,
 }
@@ -52,6 +63,20 @@ impl SrtpAnswer {
     #[must_use]
     pub fn suite(&self) -> CryptoSuite {
         self.sender.suite()
+    }
+
+    /// **Secret:** the text of an answer, with what was negotiated for its `section`th media section (from 0): profile, crypto line and,
+    /// where a potential configuration was taken, `a=acfg`, and no other lines of the two kinds.
+    ///
+    /// They stand as [`with_secret_lines`](super::with_secret_lines) puts them. `None` if there is no such section, or its `m=` line has no
+    /// transport.
+    #[must_use]
+    pub fn secret_answer(&self, sdp: &str, section: usize) -> Option<Zeroizing<String>> {
+        let configuration = self.configuration.as_ref();
+        let lines = core::iter::once(self.attribute.secret_line())
+            .chain(configuration.map(|it| it.line().into()))
+            .collect();
+        sdp::with_lines(sdp, section, self.profile, lines, &["crypto", "acfg"])
     }
 
     /// The contexts, with every negotiated parameter applied: what we send and what we receive.
@@ -66,12 +91,13 @@ impl core::fmt::Debug for SrtpAnswer {
         f.debug_struct("SrtpAnswer")
             .field("profile", &self.profile)
             .field("attribute", &self.attribute)
+            .field("configuration", &self.configuration)
             .finish_non_exhaustive()
     }
 }
 
 impl Answer {
-    /// Answers a section of an offer under `policy`, with a fresh key from the operating system.
+    /// Answers a section of an offer under `policy`, with a fresh key from the operating system; see [`to_with`](Self::to_with).
     ///
     /// # Errors
     /// [`GenerateError`] if the operating system gives no random bytes. Everything else is a [`Decision`].
@@ -86,29 +112,91 @@ impl Answer {
 
     /// Answers a section of an offer under `policy`. `generate` makes the key, a fresh one each time.
     ///
+    /// Potential configurations (RFC 5939) can refer to capabilities of the section alone; see
+    /// [`in_session_with`](Self::in_session_with).
+    ///
     /// # Errors
     /// [`GenerateError`]: what `generate` returned, or its key is one of the offer's.
     pub fn to_with<E>(
         offer: &MediaSection<'_>,
         policy: &Policy,
         signalling: Signalling,
+        generate: impl FnMut(CryptoSuite) -> Result<MasterKey, E>,
+    ) -> Result<Self, GenerateError<E>> {
+        Self::in_session_with(&[], offer, policy, signalling, generate)
+    }
+
+    /// As [`in_session_with`](Self::in_session_with), with a fresh key from the operating system.
+    ///
+    /// # Errors
+    /// [`GenerateError`] if the operating system gives no random bytes.
+    #[cfg(feature = "getrandom")]
+    pub fn in_session(
+        session_attributes: &[&str],
+        offer: &MediaSection<'_>,
+        policy: &Policy,
+        signalling: Signalling,
+    ) -> Result<Self, GenerateError<crate::RandomError>> {
+        let generate = MasterKey::generate;
+        Self::in_session_with(session_attributes, offer, policy, signalling, generate)
+    }
+
+    /// As [`to_with`](Self::to_with), for a section whose potential configurations (RFC 5939) may refer to capabilities among the
+    /// [attributes of the session level](super::session_attributes), in the same forms as those of the section.
+    ///
+    /// # Errors
+    /// [`GenerateError`]: what `generate` returned, or its key is one of the offer's.
+    pub fn in_session_with<E>(
+        session_attributes: &[&str],
+        offer: &MediaSection<'_>,
+        policy: &Policy,
+        signalling: Signalling,
         mut generate: impl FnMut(CryptoSuite) -> Result<MasterKey, E>,
     ) -> Result<Self, GenerateError<E>> {
-        let (mut diagnoses, lines) = decision::examine(offer.crypto_lines(), policy);
-        let decision = match weigh(offer, policy, signalling, &diagnoses, lines) {
-            Err(decided) => decided,
-            Ok((profile, theirs)) => {
-                let decided = accept(profile, &theirs, policy, &mut generate)?;
-                if let Decision::Srtp(_) = decided {
-                    decision::mark_chosen(&mut diagnoses, theirs.tag());
-                }
-                decided
-            }
-        };
+        // The first exchange of a session.
+        let session = Session::new(policy, signalling);
+        let ours = OurSide::default();
+        let (reply, prepared) =
+            session.prepare(session_attributes, offer, None, ours, &mut generate)?;
         Ok(Self {
-            decision,
-            diagnoses,
+            decision: Decision::of(reply.response, prepared.map(|it| it.outcome)),
+            diagnoses: reply.diagnoses,
+            configurations: reply.configurations,
         })
+    }
+}
+
+impl Decision {
+    fn of(response: Response, outcome: Option<Outcome>) -> Self {
+        let prohibited = Rejection::by_answerer(Reason::ParameterProhibited);
+        match (response, outcome) {
+            (
+                Response::Srtp {
+                    profile,
+                    attribute,
+                    configuration,
+                },
+                Some(Outcome::Srtp(changes)),
+            ) => match (changes.sender, changes.receiver) {
+                (SenderChange::Start(sender), ReceiverChange::Start(receiver)) => {
+                    Self::Srtp(Box::new(SrtpAnswer {
+                        profile,
+                        attribute: *attribute,
+                        configuration,
+                        sender: *sender,
+                        receiver: *receiver,
+                    }))
+                }
+                // Not met: a first exchange begins both.
+                _ => Self::Reject(prohibited),
+            },
+            (Response::Srtp { .. }, _) => Self::Reject(prohibited),
+            (Response::PlainRtp(plain), _) => Self::PlainRtp(plain),
+            (Response::Reject(rejection), _) => Self::Reject(rejection),
+            (Response::PortZero, _) => Self::PortZero,
+            (Response::NotSdes, _) => Self::NotSdes,
+            (Response::PassOn, _) => Self::PassOn,
+        }
     }
 }
 
@@ -176,33 +264,6 @@ fn pick(mut lines: Vec<CryptoAttribute>, policy: &Policy) -> Option<CryptoAttrib
         lines.sort_by_key(rank);
     }
     lines.into_iter().next()
-}
-
-/// Our line in return for `theirs`, and the contexts of both.
-fn accept<E>(
-    profile: Profile,
-    theirs: &CryptoAttribute,
-    policy: &Policy,
-    generate: &mut impl FnMut(CryptoSuite) -> Result<MasterKey, E>,
-) -> Result<Decision, GenerateError<E>> {
-    let refused = Decision::Reject(Rejection::by_answerer(Reason::ParameterProhibited));
-    let Some(suite) = theirs.suite() else {
-        return Ok(refused);
-    };
-    // RFC 4568 §7.1.2: a key of ours, different from theirs.
-    let is_known = |key: &MasterKey| theirs.keys().iter().any(|their| their.is_same_as(key));
-    let key = fresh_key(suite, policy, generate, is_known)?;
-    let built = answering_line(theirs, &key, policy).and_then(|attribute| {
-        let sender = decision::sender(&attribute, key, policy).ok()?;
-        let receiver = decision::receiver(theirs, policy)?.ok()?;
-        Some(SrtpAnswer {
-            profile,
-            attribute,
-            sender,
-            receiver,
-        })
-    });
-    Ok(built.map_or(refused, |answer| Decision::Srtp(Box::new(answer))))
 }
 
 /// The line that accepts `theirs` with `key`: tag and suite as they wrote them, the services echoed. `None` only if our own parameters

@@ -216,6 +216,37 @@ pub enum Unacceptable {
     DuplicateTag,
 }
 
+/// Why a potential configuration cannot be used (RFC 5939 §3.6.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum Unusable {
+    /// It does not follow RFC 5939 §3.5.1.
+    #[error("another form than that of a potential configuration")]
+    Syntax,
+    /// Another one of the section has the same number.
+    #[error("another potential configuration has the same number")]
+    DuplicateNumber,
+    /// It refers to a capability that is not there, or whose number is there twice, or that is about negotiation itself, or to `a=crypto` at
+    /// the session level.
+    #[error("a capability that it refers to is missing or not valid")]
+    Capability,
+    /// It demands an attribute that the policy does not list.
+    #[error("it demands an attribute that is not supported")]
+    Attribute,
+    /// It demands an extension, with a `+`: this crate has none.
+    #[error("it demands an extension that is not supported")]
+    MandatoryExtension,
+    /// An `a=creq` demands an extension: the answer should say `a=csup:cap-v0`, at the same level (§3.3.2).
+    #[error("the offer demands an extension of capability negotiation that is not supported")]
+    RequiredExtension,
+    /// Its transport is none to which security descriptions apply.
+    #[error("security descriptions do not apply to its transport")]
+    Transport,
+    /// More than 64 attributes, or 32 alternatives were looked at before it: our limits, not the RFC's.
+    #[error("too many alternatives or attributes")]
+    TooMany,
+}
+
 /// Why a stream is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]

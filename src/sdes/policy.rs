@@ -1,6 +1,6 @@
 //! What this side offers, accepts and refuses.
 
-use alloc::vec::Vec;
+use alloc::{borrow::ToOwned, string::String, vec::Vec};
 
 use super::attribute::{CryptoAttribute, FecOrder, ParseMode, SessionParameter};
 use super::error::Unacceptable;
@@ -95,6 +95,8 @@ pub struct Policy {
     pub(super) allows_downgrade: bool,
     pub(super) restarts_roc: bool,
     pub(super) overlap: Overlap,
+    /// Attributes that a potential configuration may demand; `None` if none is answered.
+    pub(super) capabilities: Option<Vec<String>>,
     allows_unencrypted_srtp: bool,
     allows_unencrypted_srtcp: bool,
     allows_unauthenticated_srtp: bool,
@@ -121,6 +123,7 @@ impl Policy {
             allows_downgrade: false,
             restarts_roc: false,
             overlap: Overlap::default(),
+            capabilities: None,
             allows_unencrypted_srtp: false,
             allows_unencrypted_srtcp: false,
             allows_unauthenticated_srtp: false,
@@ -318,6 +321,22 @@ impl Policy {
     #[must_use]
     pub fn overlap(mut self, overlap: Overlap) -> Self {
         self.overlap = overlap;
+        self
+    }
+
+    /// Answers potential configurations that carry crypto (RFC 5939), before the one of the `m=` line: the most preferred that comes to
+    /// SRTP under this policy. One that comes to plain RTP is never chosen, though the offer may prefer it.
+    ///
+    /// `attributes` are the names of other attributes that the application understands, such as `rtcp-fb`, and negotiates whatever their value:
+    /// a configuration that demands any other is not taken. The answer is in the transport of the configuration, without regard to
+    /// [`answered_profile`](Self::answered_profile).
+    ///
+    /// Default: none is answered, and what the `m=` line says counts, whether or not it has crypto lines beside it.
+    /// [`Answer::configurations`](super::Answer::configurations) tells in either case what was offered.
+    #[must_use]
+    pub fn answer_capabilities(mut self, attributes: &[&str]) -> Self {
+        let names = attributes.iter().map(|name| (*name).to_owned());
+        self.capabilities = Some(names.collect());
         self
     }
 

@@ -92,7 +92,7 @@ pub fn session_level_crypto(sdp: &str) -> Vec<Diagnosis> {
     lines(sdp)
         .enumerate()
         .take_while(|(_, (text, _))| !text.starts_with("m="))
-        .filter(|(_, (text, _))| is_crypto(text))
+        .filter(|(_, (text, _))| is_one_of(text, &["crypto"]))
         .map(|(line, (text, _))| Diagnosis {
             line,
             tag: match CryptoAttribute::parse(text, ParseMode::Tolerant) {
@@ -168,7 +168,8 @@ fn connection_address(connection: &str) -> Option<IpAddr> {
 /// **Secret:** the text with these crypto lines, and no others, in its `section`th media section (from 0), under this profile.
 ///
 /// The new lines stand where the first crypto line stood, or else at the end of the section, with the line end that the `m=`
-/// line has. Every other byte is as it was. `None` if there is no such section, or its `m=` line has no port and transport.
+/// line has. Every other byte is as it was: an `a=acap` (RFC 5939), in which a key can stand too, stays. `None` if there is no such section,
+/// or its `m=` line has no port and transport.
 #[must_use]
 pub fn with_secret_lines<'l>(
     sdp: &str,
@@ -176,10 +177,21 @@ pub fn with_secret_lines<'l>(
     profile: Profile,
     lines: impl IntoIterator<Item = &'l CryptoAttribute>,
 ) -> Option<Zeroizing<String>> {
-    let new: Vec<_> = lines
+    let lines = lines
         .into_iter()
         .map(CryptoAttribute::secret_line)
         .collect();
+    with_lines(sdp, section, profile, lines, &["crypto"])
+}
+
+/// As [`with_secret_lines`]. The lines stand in the place of all attributes with the names in `replaced`.
+pub(super) fn with_lines(
+    sdp: &str,
+    section: usize,
+    profile: Profile,
+    new: Vec<Zeroizing<String>>,
+    replaced: &[&str],
+) -> Option<Zeroizing<String>> {
     let room = new.iter().map(|line| line.len() + 2).sum::<usize>();
     let mut out = Zeroizing::new(String::with_capacity(sdp.len() + room + 8));
     let mut new = Some(new);
@@ -210,7 +222,7 @@ pub fn with_secret_lines<'l>(
                 out.push_str(part);
             }
             found = true;
-        } else if is_crypto(line) {
+        } else if is_one_of(line, replaced) {
             write(&mut out, &mut new, line_end);
             continue;
         } else {
@@ -224,7 +236,9 @@ pub fn with_secret_lines<'l>(
     found.then_some(out)
 }
 
-fn is_crypto(line: &str) -> bool {
-    line.get(..9)
-        .is_some_and(|start| start.eq_ignore_ascii_case("a=crypto:"))
+/// Is it an attribute of one of these names, with a value?
+fn is_one_of(line: &str, names: &[&str]) -> bool {
+    let attribute = line.strip_prefix("a=").or(line.strip_prefix("A="));
+    let name = attribute.and_then(|it| Some(it.split_once(':')?.0));
+    name.is_some_and(|name| names.iter().any(|it| it.eq_ignore_ascii_case(name)))
 }

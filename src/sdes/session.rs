@@ -78,10 +78,10 @@ struct OpenOffer {
 }
 
 /// What will be agreed when our answer is sent.
-struct Prepared {
+pub(super) struct Prepared {
     agreed: Agreed,
     addresses: Addresses,
-    outcome: Outcome,
+    pub(super) outcome: Outcome,
 }
 
 /// What this side brings to an exchange: where it wants its media, and which keys.
@@ -246,11 +246,27 @@ impl Session {
         offer: &MediaSection<'_>,
         address: Option<SocketAddr>,
         ours: OurSide,
+        generate: impl FnMut(CryptoSuite) -> Result<MasterKey, E>,
+    ) -> Result<Reply, SessionError<E>> {
+        self.offered_in_session_with(&[], offer, address, ours, generate)
+    }
+
+    /// [`offered_with`](Self::offered_with), for a section whose potential configurations (RFC 5939) may refer to capabilities among the
+    /// [attributes of the session level](super::session_attributes).
+    ///
+    /// # Errors
+    /// [`SessionError`] if an exchange is going on, or `generate` fails or repeats a key; nothing changed then.
+    pub fn offered_in_session_with<E>(
+        &mut self,
+        session_attributes: &[&str],
+        offer: &MediaSection<'_>,
+        address: Option<SocketAddr>,
+        ours: OurSide,
         mut generate: impl FnMut(CryptoSuite) -> Result<MasterKey, E>,
     ) -> Result<Reply, SessionError<E>> {
         self.check_idle()?;
         let (reply, prepared) = self
-            .prepare(offer, address, ours, &mut generate)
+            .prepare(session_attributes, offer, address, ours, &mut generate)
             .map_err(SessionError::Keys)?;
         self.exchange = prepared.map_or(Exchange::None, |it| Exchange::Theirs(Box::new(it)));
         Ok(reply)

@@ -4,6 +4,7 @@ use alloc::{boxed::Box, vec::Vec};
 
 use crate::error::BuildError;
 use crate::sdes::attribute::CryptoAttribute;
+use crate::sdes::configuration::{ActualConfiguration, ConfigurationDiagnosis};
 use crate::sdes::decision::{Diagnosis, PlainRtp, Rejection};
 use crate::sdes::media::Profile;
 use crate::{Overlap, Receiver, ReceiverBuilder, RocAfterRekey, Sender, SenderBuilder};
@@ -16,6 +17,19 @@ pub struct Reply {
     pub response: Response,
     /// What each offered crypto line came to, in the order of the offer.
     pub diagnoses: Vec<Diagnosis>,
+    /// What each potential configuration came to (RFC 5939).
+    pub configurations: Vec<ConfigurationDiagnosis>,
+}
+
+impl Reply {
+    pub(super) fn new(response: Response, diagnoses: Vec<Diagnosis>) -> Self {
+        let configurations = Vec::new();
+        Self {
+            response,
+            diagnoses,
+            configurations,
+        }
+    }
 }
 
 /// The answer to an offer of the peer's.
@@ -29,6 +43,8 @@ pub enum Response {
         profile: Profile,
         /// The crypto line of the answer: tag and suite as the offer wrote them, a key of ours.
         attribute: Box<CryptoAttribute>,
+        /// The potential configuration that was chosen, for the answer's `a=acfg` (RFC 5939). `None` if it is what the `m=` line says.
+        configuration: Option<ActualConfiguration>,
     },
     /// Plain RTP: the section is answered with the offered profile and no crypto line.
     PlainRtp(PlainRtp),

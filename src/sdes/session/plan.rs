@@ -8,12 +8,14 @@ use super::change::{SenderChange, SenderRekey};
 use super::{Addresses, Agreed, Agreement, OpenOffer, OurSide, Prepared, Session};
 use crate::sdes::answer::{self, Decision, answering_line, fresh_key};
 use crate::sdes::attribute::{CryptoAttribute, Line};
-use crate::sdes::decision::{self, PlainRtp, Rejection, Services};
-use crate::sdes::error::{GenerateError, RejectReason as Reason, RestoreError};
+use crate::sdes::choice::{self, Alternative};
+use crate::sdes::configuration::ConfigurationVerdict;
+use crate::sdes::decision::{self, PlainRtp, Rejection, Services, Verdict};
+use crate::sdes::error::{GenerateError, RejectReason as Reason, RestoreError, Unusable};
 use crate::sdes::legs::means_the_same;
 use crate::sdes::media::{MediaSection, Profile};
 use crate::sdes::offer::{Judged, Offer};
-use crate::sdes::policy::Policy;
+use crate::sdes::policy::{AnsweredProfile, Policy};
 use crate::{CryptoSuite, MasterKey, Receiver, RocAfterRekey, Sender};
 
 /// The address that counts from now on, and whether it is another one than before. On hold it is neither (RFC 3264 §8.4).
@@ -118,21 +120,62 @@ impl Session {
     }
 
     /// An offer of the peer's: the answer, and what will be agreed with it.
-    pub(super) fn prepare<E>(
+    pub(in crate::sdes) fn prepare<E>(
         &self,
+        session_attributes: &[&str],
         offer: &MediaSection<'_>,
         address: Option<SocketAddr>,
         ours: OurSide,
         generate: &mut impl FnMut(CryptoSuite) -> Result<MasterKey, E>,
     ) -> Result<(Reply, Option<Prepared>), GenerateError<E>> {
-        let (mut diagnoses, mut lines) = decision::examine(offer.crypto_lines(), &self.policy);
+        let supported = self.policy.capabilities.as_deref();
+        // RFC 5939 §3.6.2: the profile of the answer is the configuration's own.
+        let as_offered = &self
+            .policy
+            .clone()
+            .answered_profile(AnsweredProfile::AsOffered);
+        let take = |alternative: Alternative<'_>| {
+            let offer = &MediaSection {
+                transport: alternative.transport,
+                ..*offer
+            };
+            let lines = alternative.lines.iter().copied();
+            let prepared = self.prepare_lines(offer, lines, as_offered, address, ours, generate)?;
+            Ok(taking(prepared, alternative))
+        };
+        let (taken, configurations) = choice::choose(session_attributes, offer, supported, take)?;
+        let (reply, prepared) = match taken {
+            Some(taken) => taken,
+            None => {
+                let lines = offer.crypto_lines();
+                self.prepare_lines(offer, lines, &self.policy, address, ours, generate)?
+            }
+        };
+        let reply = Reply {
+            configurations,
+            ..reply
+        };
+        Ok((reply, prepared))
+    }
+
+    /// The answer to a section as if these were its crypto lines.
+    fn prepare_lines<'l, E>(
+        &self,
+        offer: &MediaSection<'_>,
+        lines: impl Iterator<Item = (usize, &'l str)>,
+        policy: &Policy,
+        address: Option<SocketAddr>,
+        ours: OurSide,
+        generate: &mut impl FnMut(CryptoSuite) -> Result<MasterKey, E>,
+    ) -> Result<(Reply, Option<Prepared>), GenerateError<E>> {
+        let (mut diagnoses, mut lines) = decision::examine(lines, policy);
         if let (true, Some(now)) = (self.policy.keeps_suite, self.agreement()) {
             let is_current = |line: &CryptoAttribute| line.suite() == now.theirs.suite();
             if lines.iter().any(is_current) {
                 lines.retain(is_current);
             }
         }
-        let weighed = answer::weigh(offer, &self.policy, self.signalling, &diagnoses, lines);
+        let weighed = answer::weigh(offer, policy, self.signalling, &diagnoses, lines);
         let agreed = match weighed {
             Ok((profile, theirs)) => {
                 let tag = theirs.tag();
@@ -150,13 +193,7 @@ impl Session {
                     Decision::PassOn => Response::PassOn,
                     _ => Response::NotSdes,
                 };
-                return Ok((
-                    Reply {
-                        response,
-                        diagnoses,
-                    },
-                    None,
-                ));
+                return Ok((Reply::new(response, diagnoses), None));
             }
         };
         let (response, prepared) = match agreed {
@@ -174,13 +211,7 @@ impl Session {
                 (response, Some(prepared))
             }
         };
-        Ok((
-            Reply {
-                response,
-                diagnoses,
-            },
-            prepared,
-        ))
+        Ok((Reply::new(response, diagnoses), prepared))
     }
 
     /// Takes a line of the peer's offer.
@@ -292,6 +323,26 @@ impl Session {
     }
 }
 
+/// An answer that was prepared, if it is SRTP on grounds of an alternative.
+fn taking(
+    (mut reply, prepared): (Reply, Option<Prepared>),
+    alternative: Alternative<'_>,
+) -> Result<(Reply, Option<Prepared>), ConfigurationVerdict> {
+    use ConfigurationVerdict as V;
+    match &mut reply.response {
+        Response::Srtp { configuration, .. } => {
+            let mut lines = reply.diagnoses.iter();
+            let chosen = lines.find(|it| it.verdict == Verdict::Chosen);
+            *configuration = Some(alternative.taken(chosen.map(|it| it.line)));
+            Ok((reply, prepared))
+        }
+        Response::Reject(rejection) => Err(V::Declined(rejection.reason)),
+        Response::PlainRtp(plain) => Err(plain.declined.map_or(V::WithoutCrypto, V::Declined)),
+        Response::NotSdes => Err(V::Unusable(Unusable::Transport)),
+        Response::PortZero | Response::PassOn => Err(V::PassedOver),
+    }
+}
+
 /// Why nothing was agreed.
 enum NotAgreed {
     Reject(Reason),
@@ -331,6 +382,7 @@ fn response_to(agreed: &Agreed, outcome: &Outcome) -> Response {
         (Agreed::Srtp(agreement), _) => Response::Srtp {
             profile: agreement.profile,
             attribute: Box::new(agreement.ours.secret_copy()),
+            configuration: None,
         },
         (_, Outcome::PlainRtp(plain)) => Response::PlainRtp(*plain),
         _ => Response::PortZero,
