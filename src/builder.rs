@@ -44,7 +44,8 @@ pub enum EBitPolicy {
 /// [`SenderOptions`](crate::SenderOptions) or [`ReceiverOptions`](crate::ReceiverOptions), which is all that those are for.
 #[derive(Debug)]
 pub struct Builder<Direction> {
-    pub(crate) key: MasterKey,
+    /// Boxed, so that a builder that is moved leaves no copy of it behind.
+    pub(crate) key: Box<MasterKey>,
     #[expect(
         clippy::vec_box,
         reason = "a growing list of bare keys would leave copies of them behind"
@@ -87,7 +88,7 @@ impl Default for Options {
 impl<Direction: Default> Builder<Direction> {
     pub(crate) fn new(key: MasterKey) -> Self {
         Self {
-            key,
+            key: Box::new(key),
             more_keys: Vec::new(),
             options: Options::default(),
             direction: Direction::default(),

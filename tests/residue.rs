@@ -8,8 +8,11 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use srtp_sdes::sdes::{CryptoAttribute, Line, Offer, ParseMode, Policy, Signalling};
-use srtp_sdes::{CryptoSuite, MasterKey, Mki, Sender};
+use srtp_sdes::sdes::{
+    CryptoAttribute, Line, MediaSection, Offer, OurSide, Outcome, ParseMode, Policy, Response,
+    Session, Signalling,
+};
+use srtp_sdes::{CryptoSuite, MasterKey, Mki, Overlap, Sender};
 
 /// RFC 3711 B.3: master key and master salt.
 const MASTER_KEY: [u8; 16] = *b"\xe1\xf9\x7a\x0d\x3e\x01\x8b\xe0\xd6\x4f\xa3\x2c\x06\xde\x41\x39";
@@ -86,7 +89,7 @@ fn freed_memory_holds_no_master_key() {
         "the search finds what is there"
     );
 
-    let work: [(&str, fn()); 5] = [
+    let work: [(&str, fn()); 6] = [
         ("a key that is dropped", || drop(Box::new(key()))),
         ("a builder with more and more keys", || {
             let mut builder = Sender::builder(other(1)).add_key(key().with_mki(mki(99)));
@@ -110,8 +113,38 @@ fn freed_memory_holds_no_master_key() {
         }),
         ("an offer of several lines", || {
             let policy = Policy::compatible().suites(&[CryptoSuite::AesCm128HmacSha1_80; 5]);
-            let offer = Offer::with(&policy, Signalling::Secure, |_| Ok::<_, ()>(key()));
+            let mut made = 0;
+            let offer = Offer::with(&policy, Signalling::Secure, |_| {
+                made += 1;
+                Ok::<_, ()>(if made == 3 { key() } else { other(made) })
+            });
             assert_eq!(offer.unwrap().attributes().count(), 5);
+        }),
+        ("a session that answers, commits and re-keys", || {
+            let line = CryptoAttribute::new(1, None, &[other(1)], &[]).unwrap();
+            let line = line.secret_line();
+            let section = MediaSection {
+                transport: "RTP/SAVP",
+                port: 4000,
+                attributes: &[&line],
+            };
+            let policy = Policy::compatible().overlap(Overlap::None);
+            let mut session = Session::new(&policy, Signalling::Secure);
+            let (mut sender, mut receiver) = (None, None);
+            for (n, own) in [other(2), key(), other(3)].into_iter().enumerate() {
+                let mut own = Some(own);
+                let generate = |_| own.take().ok_or(());
+                let ours = OurSide::default().with_fresh_key();
+                let reply = session.offered_with(&section, None, ours, generate);
+                assert!(
+                    matches!(reply.unwrap().response, Response::Srtp { .. }),
+                    "{n}"
+                );
+                let Ok(Outcome::Srtp(changes)) = session.commit() else {
+                    panic!("not agreed");
+                };
+                changes.apply(&mut sender, &mut receiver).unwrap();
+            }
         }),
     ];
     for (what, work) in work {

@@ -182,7 +182,9 @@ fn section<'a>(transport: &'a str, attributes: &'a [&'a str]) -> MediaSection<'a
 }
 
 fn offer_of(side: &Side) -> Offer {
-    let Ok(offer) = Offer::with(&side.policy, Signalling::Secure, keys());
+    let Ok(offer) = Offer::with(&side.policy, Signalling::Secure, keys()) else {
+        panic!("the generator does not repeat keys");
+    };
     offer
 }
 
@@ -208,7 +210,9 @@ fn talk(one: &Side, other: &Side) {
         &other.policy,
         Signalling::Secure,
         other_keys,
-    );
+    ) else {
+        panic!("the generator does not repeat keys");
+    };
     let shares = one.suites.iter().any(|suite| other.suites.contains(suite));
     let Decision::Srtp(answer) = answer.decision else {
         return;
@@ -292,7 +296,10 @@ fn answer(side: &Side, transport: &str, lines: &[&str]) {
         &side.policy,
         Signalling::Secure,
         keys(),
-    );
+    ) else {
+        // A key of ours in the input.
+        return;
+    };
     let chosen: Vec<_> = answer
         .diagnoses
         .iter()
