@@ -59,6 +59,7 @@ mod receiver;
 
 // How keys come to a context.
 pub mod sdes;
+pub mod sip_stacks;
 
 // What feeds it.
 mod context;

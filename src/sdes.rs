@@ -90,6 +90,12 @@
 //! offered. Capabilities of the session level come in by [`Answer::in_session_with`]. Our own offers have none, and pass over an `a=acfg` in
 //! an answer.
 //!
+//! # The course of a dialog
+//!
+//! [`Answer`] and [`Offer`] are for one exchange. A [`Session`] goes with an `m=` section from its first offer to the BYE: hold and resume, new
+//! keys, new addresses, forks, answers that differ between 183 and 200, offers that are refused. It says of every exchange what [changes](Changes)
+//! for the two contexts. [How a SIP stack plugs in](crate::sip_stacks) has the events of a dialog beside the calls, with an SDP crate.
+//!
 //! # What ends a call
 //!
 //! An answer without keys to an offer that needs them, keys in an answer to an offer without, a secure profile where SRTP is off, no common suite:
