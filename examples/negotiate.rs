@@ -259,6 +259,7 @@ fn answer(offer: &str, arguments: &Arguments) -> Result<Answered> {
                 .map_or("?".to_owned(), |number| number.to_string());
             told += &format!("potential configuration {number}: {}\n", it.verdict);
         }
+        let mut chosen = None;
         let (profile, crypto) = match answer.decision {
             Decision::Srtp(srtp) => {
                 told += &format!(
@@ -267,6 +268,7 @@ fn answer(offer: &str, arguments: &Arguments) -> Result<Answered> {
                     srtp.attribute.tag(),
                     srtp.suite()
                 );
+                chosen = srtp.configuration;
                 (Some(srtp.profile), Some(srtp.attribute))
             }
             Decision::PlainRtp(plain) => {
@@ -296,6 +298,7 @@ fn answer(offer: &str, arguments: &Arguments) -> Result<Answered> {
         let name = profile.map_or(section.transport, |profile| profile.name());
         lines.extend(media(&section, &session, profile.map_or(0, |_| port), name));
         lines.extend(crypto.map(AnswerLine::Crypto));
+        lines.extend(chosen.map(|chosen| AnswerLine::Plain(chosen.line())));
         port = port
             .checked_add(2)
             .filter(|_| profile.is_some())

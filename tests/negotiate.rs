@@ -315,6 +315,14 @@ fn keys_in_a_potential_configuration_are_told_of_and_not_shown() {
     let told = "potential configuration 7: carries keys, and was passed over\n=> PLAIN RTP";
     assert!(run.stdout.contains(told), "{}", run.stdout);
     assert!(!run.stdout.contains("WVNfX19z"), "{}", run.stdout);
+
+    let run = on(offer, &["--answer-capabilities"]).expect_success();
+    let told =
+        "potential configuration 7: chosen\n=> SRTP in RTP/SAVP: tag 1, AES_CM_128_HMAC_SHA1_80";
+    assert!(run.stdout.contains(told), "{}", run.stdout);
+    let answer = answer_in(&run);
+    assert!(answer.contains("\na=acfg:7 t=1 a=1"), "{answer}");
+    assert!(!run.stdout.contains("WVNfX19z"), "{}", run.stdout);
 }
 
 #[test]

@@ -58,6 +58,10 @@ pub(crate) struct PolicyArgs {
     #[arg(long)]
     strict_lines: bool,
 
+    /// Answer potential configurations with keys (RFC 5939), not just the m= line
+    #[arg(long)]
+    answer_capabilities: bool,
+
     /// Refuse lines whose keys have MKIs
     #[arg(long)]
     refuse_mki: bool,
@@ -119,7 +123,7 @@ impl PolicyArgs {
             Some(Tag::Either) => policy.srtcp_tag_of_32(SrtcpTagOf32::AcceptEither),
         };
         type Set = fn(Policy) -> Policy;
-        let flags: [(bool, Set); 6] = [
+        let flags: [(bool, Set); 7] = [
             (self.allow_unencrypted_srtp, Policy::allow_unencrypted_srtp),
             (
                 self.allow_unencrypted_srtcp,
@@ -130,6 +134,9 @@ impl PolicyArgs {
                 Policy::allow_unauthenticated_srtp,
             ),
             (self.allow_clear_signalling, Policy::allow_clear_signalling),
+            (self.answer_capabilities, |policy| {
+                policy.answer_capabilities(&[])
+            }),
             (self.strict_lines, Policy::strict_lines),
             (self.refuse_mki, Policy::refuse_mki),
         ];
