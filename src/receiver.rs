@@ -361,7 +361,7 @@ impl Receiver {
             let highest = stream.srtcp.highest();
             let checked = match &stream.rekeyed {
                 None => stream.srtcp.check(index),
-                Some(_) => stream.check_rekeyed(index, self.serial_of_key(&laid)),
+                Some(_) => stream.check_rekeyed(index, self.under(&laid)),
             };
             checked.map_err(|refused| refusal(refused, ssrc, index, highest))?;
         }
@@ -409,7 +409,7 @@ impl Receiver {
         let highest = stream.rtp.highest().map(PacketIndex::value);
         let admitted = match &stream.rekeyed {
             None => stream.rtp.admit(seq, initial_roc, search),
-            Some(_) => stream.admit_rekeyed(seq, self.serial_of_key(packet), search),
+            Some(_) => stream.admit_rekeyed(seq, self.under(packet), initial_roc, search),
         };
         admitted.map_err(|why| match why {
             NotAdmitted::Refused(refused, index) => refusal(refused, ssrc, index.value(), highest),
@@ -461,7 +461,12 @@ impl Receiver {
         let key = ring.get_mut(key);
         match key.as_ref().filter(|_| stream.rekeyed.is_some()) {
             None => stream.accept(authentic, plain),
-            Some(key) => stream.accept_rekeyed(authentic, key.serial(), plain),
+            Some(key) => {
+                stream.accept_rekeyed(authentic, key.serial(), plain);
+                if self.former.is_none() {
+                    stream.settle();
+                }
+            }
         }
         if let Some(key) = key {
             key.count(at);
@@ -494,9 +499,16 @@ impl Receiver {
 /// Of two errors, from two lengths of tag or under keys of two generations.
 fn the_truer_of(first: UnprotectError, second: UnprotectError) -> UnprotectError {
     use UnprotectError as E;
-    match second {
+    match (first, second) {
         // Only an authentic packet gets so far: the second way was the right one.
-        E::EncryptionMismatch { .. } | E::TooManyStreams { .. } => second,
+        (_, E::EncryptionMismatch { .. } | E::TooManyStreams { .. }) => second,
+        // It has no key the first way.
+        (E::UnknownMki { .. }, _) => second,
+        // As much room as is enough either way.
+        (E::BufferTooSmall { needed: one }, E::BufferTooSmall { needed: other }) => {
+            let needed = one.max(other);
+            E::BufferTooSmall { needed }
+        }
         // Which of the two is true cannot be told: the first stands.
         _ => first,
     }

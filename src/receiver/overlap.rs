@@ -8,7 +8,7 @@ use crate::error::{BuildError, UnprotectError};
 use crate::header::Plane;
 use crate::layout::{Laid, Trailer};
 use crate::ring::{KeyRing, RingKey};
-use crate::stream::{MOST_GUESSES, Rekeyed};
+use crate::stream::{MOST_GUESSES, Rekeyed, Stream, Under};
 
 /// How the streams of a peer go on under its new keys. Its own words do not tell; the first authentic packets do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -48,6 +48,7 @@ impl Default for Overlap {
 pub(super) struct Former {
     ring: KeyRing,
     formats: Formats,
+    initial_roc: u32,
     options: ReceiverOptions,
     other_rtcp: Option<Trailer>,
     /// The packets under the new keys that are left; `None` until the caller ends it.
@@ -64,19 +65,14 @@ impl Former {
 }
 
 /// Windows for a stream that may begin anew.
-fn beside(roc: RocAfterRekey, since: u64, options: &Options) -> Option<Box<Rekeyed>> {
+fn beside(roc: RocAfterRekey, since: u64, options: &Options) -> Option<Rekeyed> {
     let anew_first = match roc {
         RocAfterRekey::Kept => return None,
         RocAfterRekey::KeptOrZero => false,
         RocAfterRekey::ZeroOrKept => true,
     };
     let (window, initial_roc) = (options.window, options.initial_roc);
-    Some(Box::new(Rekeyed::new(
-        window,
-        since,
-        initial_roc,
-        anew_first,
-    )))
+    Some(Rekeyed::new(window, since, initial_roc, anew_first))
 }
 
 impl Receiver {
@@ -104,8 +100,16 @@ impl Receiver {
         core::mem::swap(&mut self.options, &mut next.options);
         core::mem::swap(&mut self.other_rtcp, &mut next.other_rtcp);
         self.former = None;
+        // One context goes on, and so do its streams, where one of its keys does.
+        let roc = match self.context.ring.oldest_serial() >= since {
+            true => roc,
+            false => RocAfterRekey::Kept,
+        };
         for stream in self.context.streams.iter_mut() {
-            stream.rekeyed = beside(roc, since, &self.context.options);
+            match beside(roc, since, &self.context.options) {
+                Some(rekeyed) => stream.rekey(rekeyed),
+                None => stream.settle(),
+            }
         }
         let left = match overlap {
             Overlap::None => Some(0),
@@ -121,12 +125,14 @@ impl Receiver {
         self.former = Some(Box::new(Former {
             ring: next.context.ring,
             formats: next.context.formats,
+            initial_roc: next.context.options.initial_roc,
             options: next.options,
             other_rtcp: next.other_rtcp,
             left,
             since,
             roc,
         }));
+        self.forget_removed_streams();
         Ok(())
     }
 
@@ -140,20 +146,28 @@ impl Receiver {
     pub fn end_overlap(&mut self) {
         self.former = None;
         self.most_guesses = MOST_GUESSES;
-        for stream in self.context.streams.iter_mut() {
-            // What a silent stream will do is still to be seen.
-            let is_silent = |it: &Rekeyed| it.awaits(Plane::Rtp) || it.awaits(Plane::Rtcp);
-            stream.rekeyed.take_if(|rekeyed| !is_silent(rekeyed));
-        }
-        self.context.forget_removed_streams();
+        self.context.streams.iter_mut().for_each(Stream::settle);
+        self.forget_removed_streams();
     }
 
-    /// The serial number of the key that a packet is under. 0 if there is none, which is the oldest.
+    /// Drops the removed streams of whose keys none is left, in either generation.
+    pub(super) fn forget_removed_streams(&mut self) {
+        let current = self.context.ring.oldest_serial();
+        let former = self.former.as_ref().map(|it| it.ring.oldest_serial());
+        let oldest = former.map_or(current, |former| former.min(current));
+        self.context.forget_removed_streams(oldest);
+    }
+
+    /// What a packet claims to be under, before anything about it is proven.
     #[cold]
-    pub(super) fn serial_of_key(&self, packet: &Laid<&[u8]>) -> u64 {
+    pub(super) fn under(&self, packet: &Laid<&[u8]>) -> Under {
         let ring = &self.context.ring;
         let key = ring.find(packet.mki()).and_then(|slot| ring.get(slot));
-        key.map_or(0, RingKey::serial)
+        Under {
+            // Without a key that of the oldest, which allows least.
+            serial: key.map_or(0, RingKey::serial),
+            has_tag: packet.tag().is_some(),
+        }
     }
 
     /// What comes of a packet during an overlap, that was `opened` under the current keys or refused.
@@ -217,7 +231,7 @@ impl Receiver {
             let (former, context) = (self.former.as_ref(), &mut self.context);
             if let (Some(former), Some(stream)) = (former, context.streams.get_mut(opened.at.ssrc))
             {
-                stream.rekeyed = beside(former.roc, former.since, &context.options);
+                stream.rekeyed = beside(former.roc, former.since, &context.options).map(Box::new);
             }
         }
         Ok(opened)
@@ -227,6 +241,8 @@ impl Receiver {
         if let Some(former) = &mut self.former {
             core::mem::swap(&mut former.ring, &mut self.context.ring);
             core::mem::swap(&mut former.formats, &mut self.context.formats);
+            let initial_roc = &mut self.context.options.initial_roc;
+            core::mem::swap(&mut former.initial_roc, initial_roc);
             core::mem::swap(&mut former.options, &mut self.options);
             core::mem::swap(&mut former.other_rtcp, &mut self.other_rtcp);
         }

@@ -6,7 +6,7 @@ use crate::key::{MasterKey, Mki};
 use crate::replay::ReplayWindow;
 use crate::ring::KeyUsage;
 use crate::statistics::ReceiverStatistics;
-use crate::stream::MOST_GUESSES;
+use crate::stream::{MOST_GUESSES, Stream};
 use crate::suite::CryptoSuite;
 
 impl Receiver {
@@ -32,7 +32,9 @@ impl Receiver {
     pub fn remove_key(&mut self, mki: &Mki) -> Result<(), KeyRingError> {
         let slot = self.context.ring.find(mki.as_bytes());
         self.context
-            .remove_key(slot.ok_or(KeyRingError::UnknownMki)?)
+            .remove_key(slot.ok_or(KeyRingError::UnknownMki)?)?;
+        self.forget_removed_streams();
+        Ok(())
     }
 
     /// Replaces all master keys by this one, a new one, which may be for another suite. Streams keep their rollover counters and
@@ -48,9 +50,7 @@ impl Receiver {
         self.other_rtcp = self.options.other_rtcp(&self.context);
         self.former = None;
         self.most_guesses = MOST_GUESSES;
-        for stream in self.context.streams.iter_mut() {
-            stream.rekeyed = None;
-        }
+        self.context.streams.iter_mut().for_each(Stream::settle);
         Ok(())
     }
 

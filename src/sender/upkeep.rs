@@ -43,6 +43,8 @@ impl Sender {
             return Err(KeyRingError::Selected);
         }
         self.context.remove_key(slot)?;
+        let oldest = self.context.ring.oldest_serial();
+        self.context.forget_removed_streams(oldest);
         if slot < self.selected {
             self.selected -= 1;
         }
@@ -73,7 +75,8 @@ impl Sender {
     pub fn rekey_with(&mut self, next: SenderBuilder) -> Result<(), BuildError> {
         let mut next = next.build()?;
         self.context.succeed_by(&mut next.context)?;
-        self.context.forget_removed_streams();
+        let oldest = self.context.ring.oldest_serial();
+        self.context.forget_removed_streams(oldest);
         self.selected = 0;
         self.options = next.options;
         Ok(())

@@ -4,6 +4,8 @@
 //! packets under the old keys are still on their way. Where it goes on, the windows of the stream serve both generations; where it began
 //! anew, each has its own. Which of the two it is shows with the first authentic packet under a new key.
 
+use alloc::boxed::Box;
+
 use super::{Guesses, NotAdmitted, RtpProgress, Stream};
 use crate::header::Plane;
 use crate::index::PacketIndex;
@@ -21,6 +23,15 @@ pub(crate) struct Rekeyed {
     anew_first: bool,
     rtp: Beside<RtpProgress>,
     srtcp: Beside<ReplayWindow>,
+}
+
+/// What a received packet is under.
+#[derive(Clone, Copy)]
+pub(crate) struct Under {
+    /// The serial number of its key.
+    pub(crate) serial: u64,
+    /// Will a tag vouch for it?
+    pub(crate) has_tag: bool,
 }
 
 /// One plane of it.
@@ -70,6 +81,10 @@ impl Rekeyed {
         peer == Peer::Unknown
     }
 
+    fn is_silent(&self) -> bool {
+        self.awaits(Plane::Rtp) || self.awaits(Plane::Rtcp)
+    }
+
     pub(super) fn release_storage(&mut self) {
         self.rtp.windows.release_storage();
         self.srtcp.windows.release_storage();
@@ -77,6 +92,12 @@ impl Rekeyed {
 
     fn is_new(&self, serial: u64) -> bool {
         serial >= self.since
+    }
+
+    /// Is it credible that a stream begins anew with a packet that, if it goes on, `is_repeated`? Without a tag a duplicate
+    /// looks like that, and would take the stream back.
+    fn is_credible(&self, under: Under, is_repeated: bool) -> bool {
+        under.has_tag || self.anew_first || !is_repeated
     }
 
     /// May a stream begin anew with this index, under the key with this serial number?
@@ -114,11 +135,10 @@ impl<W> Beside<W> {
             (Peer::Unknown, true) => {
                 let before = highest(stream);
                 mark(stream);
-                if highest(stream) > before {
-                    self.peer = Peer::WentOn;
-                } else if fits_both {
+                match fits_both && highest(stream) <= before {
                     // It filled a gap, which shows nothing: in either window it has been seen.
-                    mark(&mut self.windows);
+                    true => mark(&mut self.windows),
+                    false => self.peer = Peer::WentOn,
                 }
             }
             _ => mark(stream),
@@ -127,24 +147,38 @@ impl<W> Beside<W> {
 }
 
 impl<Errors: ErrorCounts> Stream<ReplayWindow, Errors> {
-    /// The indices that a received sequence number may stand for under the key with this serial number.
+    /// The keys change, and the peer may begin anew.
+    pub(crate) fn rekey(&mut self, mut rekeyed: Rekeyed) {
+        if self.removed_under.is_some() {
+            rekeyed.release_storage();
+        }
+        self.rekeyed = Some(Box::new(rekeyed));
+    }
+
+    /// The keys of before are gone, and the windows for them go too. A plane that is silent may still begin anew.
+    pub(crate) fn settle(&mut self) {
+        self.rekeyed.take_if(|rekeyed| !rekeyed.is_silent());
+    }
+
+    /// The indices that a received sequence number may stand for, in a stream without history at `initial_roc`.
     #[cold]
     pub(crate) fn admit_rekeyed(
         &self,
         seq: u16,
-        serial: u64,
+        under: Under,
+        initial_roc: u32,
         search: bool,
     ) -> Result<Guesses, NotAdmitted> {
         let Some(rekeyed) = &self.rekeyed else {
-            return self.rtp.admit(seq, 0, search);
+            return self.rtp.admit(seq, initial_roc, search);
         };
-        let (initial_roc, rtp) = (rekeyed.initial_roc, &rekeyed.rtp);
-        let kept = match rtp.of_before() {
-            Some(before) if !rekeyed.is_new(serial) => before.admit(seq, initial_roc, search),
+        let kept = match rekeyed.rtp.of_before() {
+            Some(before) if !rekeyed.is_new(under.serial) => before.admit(seq, initial_roc, search),
             _ => self.rtp.admit(seq, initial_roc, search),
         };
-        let anew = PacketIndex::new(initial_roc, seq);
-        if !rekeyed.may_begin_anew(anew, serial) {
+        let anew = PacketIndex::new(rekeyed.initial_roc, seq);
+        let is_repeated = matches!(kept, Err(NotAdmitted::Refused(Refused::Replayed, _)));
+        if !rekeyed.may_begin_anew(anew, under.serial) || !rekeyed.is_credible(under, is_repeated) {
             return kept;
         }
         let anew = Some(anew);
@@ -158,20 +192,23 @@ impl<Errors: ErrorCounts> Stream<ReplayWindow, Errors> {
         })
     }
 
-    /// May a packet with this SRTCP index be accepted under the key with this serial number?
+    /// May a packet with this SRTCP index be accepted?
     #[cold]
-    pub(crate) fn check_rekeyed(&self, index: u64, serial: u64) -> Result<(), Refused> {
+    pub(crate) fn check_rekeyed(&self, index: u64, under: Under) -> Result<(), Refused> {
         let Some(rekeyed) = &self.rekeyed else {
             return self.srtcp.check(index);
         };
         let beside = &rekeyed.srtcp;
         let kept = match beside.of_before() {
-            Some(before) if !rekeyed.is_new(serial) => before.check(index),
+            Some(before) if !rekeyed.is_new(under.serial) => before.check(index),
             _ => self.srtcp.check(index),
         };
-        let may_begin_anew = rekeyed.is_new(serial) && beside.peer == Peer::Unknown;
+        let may_begin_anew = rekeyed.is_new(under.serial) && beside.peer == Peer::Unknown;
+        let is_repeated = kept == Err(Refused::Replayed);
         match kept {
-            Err(_) if may_begin_anew => beside.windows.check(index),
+            Err(_) if may_begin_anew && rekeyed.is_credible(under, is_repeated) => {
+                beside.windows.check(index)
+            }
             kept => kept,
         }
     }
@@ -199,7 +236,8 @@ impl<Errors: ErrorCounts> Stream<ReplayWindow, Errors> {
             }
             Plane::Rtcp => {
                 let goes_on = self.srtcp.check(index).is_ok();
-                let place = (rekeyed.anew_first || !goes_on, true);
+                let fits_anew = rekeyed.srtcp.windows.check(index).is_ok();
+                let place = (rekeyed.anew_first || !goes_on, fits_anew);
                 let mark = |window: &mut ReplayWindow| window.mark(index);
                 let (beside, stream) = (&mut rekeyed.srtcp, &mut self.srtcp);
                 beside.accept(stream, is_new, place, mark, ReplayWindow::highest);
