@@ -454,7 +454,11 @@ impl Receiver {
             };
             stream.check_unproven(at).map_err(too_far)?;
         }
-        let stream = streams.admit(slot, ssrc, || Stream::new(options.window));
+        let anew = self.former.as_ref().and_then(|former| former.anew());
+        let stream = streams.admit(slot, ssrc, || match anew {
+            None => Stream::new(options.window),
+            Some(anew) => Stream::new(options.window).rekeyed(anew),
+        });
         let full = |TableFull { most }| UnprotectError::TooManyStreams { ssrc, most };
         let stream = stream.map_err(full)?;
 

@@ -289,7 +289,7 @@ fn a_silent_stream_may_begin_anew_after_the_overlap_and_after_a_re_key_that_keep
 
 #[test]
 fn the_first_packets_of_an_ssrc_under_either_generation_begin_where_its_options_say() {
-    for (suite, plane) in authenticated() {
+    for ((suite, plane), turn) in authenticated().flat_map(|it| [(it, [1, 2]), (it, [2, 1])]) {
         let mut rx = Receiver::builder(key(suite, 1))
             .initial_roc(9)
             .build()
@@ -297,10 +297,14 @@ fn the_first_packets_of_an_ssrc_under_either_generation_begin_where_its_options_
         let next = Receiver::builder(key(suite, 2)).initial_roc(3);
         rx.rekey_with(next, KeptOrZero, Overlap::UntilEnded)
             .unwrap();
-        accepts(&mut rx, 1, plane, (9 << 16) + 10);
-        accepts(&mut rx, 2, plane, (3 << 16) + 10);
-        accepts(&mut rx, 1, plane, (9 << 16) + 11);
-        accepts(&mut rx, 2, plane, (3 << 16) + 11);
+        for (n, seed) in (10..16).zip(turn.into_iter().cycle()) {
+            accepts(
+                &mut rx,
+                seed,
+                plane,
+                (if seed == 1 { 9 } else { 3 } << 16) + n,
+            );
+        }
         let packet = sealed_for(7, &key(suite, 2), plane, (3 << 16) + 10);
         unprotect(&mut rx, plane, &packet).unwrap();
     }

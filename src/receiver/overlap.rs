@@ -8,7 +8,7 @@ use crate::error::{BuildError, UnprotectError};
 use crate::header::Plane;
 use crate::layout::{Laid, Trailer};
 use crate::ring::{KeyRing, RingKey};
-use crate::stream::{MOST_GUESSES, Rekeyed, Stream, Under};
+use crate::stream::{Anew, MOST_GUESSES, Stream, Under};
 
 /// How the streams of a peer go on under its new keys. Its own words do not tell; the first authentic packets do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -53,26 +53,35 @@ pub(super) struct Former {
     other_rtcp: Option<Trailer>,
     /// The packets under the new keys that are left; `None` until the caller ends it.
     left: Option<u64>,
-    /// The serial number of the first new key.
-    since: u64,
-    roc: RocAfterRekey,
+    /// How streams that are first seen meanwhile may begin under the new keys.
+    anew: Option<Anew>,
 }
 
 impl Former {
     pub(super) fn ring(&mut self) -> &mut KeyRing {
         &mut self.ring
     }
+
+    pub(super) fn anew(&self) -> Option<Anew> {
+        self.anew
+    }
 }
 
-/// Windows for a stream that may begin anew.
-fn beside(roc: RocAfterRekey, since: u64, options: &Options) -> Option<Rekeyed> {
-    let anew_first = match roc {
+/// How streams may begin anew under `ring`, whose keys since this serial number are new.
+fn anew(roc: RocAfterRekey, ring: &KeyRing, since: u64, options: &Options) -> Option<Anew> {
+    let is_likelier = match roc {
         RocAfterRekey::Kept => return None,
+        // One context goes on, and so do its streams, where one of its keys does.
+        _ if ring.oldest_serial() < since => return None,
         RocAfterRekey::KeptOrZero => false,
         RocAfterRekey::ZeroOrKept => true,
     };
-    let (window, initial_roc) = (options.window, options.initial_roc);
-    Some(Rekeyed::new(window, since, initial_roc, anew_first))
+    Some(Anew {
+        since,
+        initial_roc: options.initial_roc,
+        is_likelier,
+        window: options.window,
+    })
 }
 
 impl Receiver {
@@ -100,14 +109,10 @@ impl Receiver {
         core::mem::swap(&mut self.options, &mut next.options);
         core::mem::swap(&mut self.other_rtcp, &mut next.other_rtcp);
         self.former = None;
-        // One context goes on, and so do its streams, where one of its keys does.
-        let roc = match self.context.ring.oldest_serial() >= since {
-            true => roc,
-            false => RocAfterRekey::Kept,
-        };
+        let anew = anew(roc, &self.context.ring, since, &self.context.options);
         for stream in self.context.streams.iter_mut() {
-            match beside(roc, since, &self.context.options) {
-                Some(rekeyed) => stream.rekey(rekeyed),
+            match anew {
+                Some(anew) => stream.rekey(anew),
                 None => stream.settle(),
             }
         }
@@ -129,8 +134,7 @@ impl Receiver {
             options: next.options,
             other_rtcp: next.other_rtcp,
             left,
-            since,
-            roc,
+            anew,
         }));
         self.forget_removed_streams();
         Ok(())
@@ -219,22 +223,14 @@ impl Receiver {
     ) -> Result<Opened, UnprotectError> {
         self.exchange_keys();
         let most_guesses = core::mem::replace(&mut self.most_guesses, 1);
-        let streams = self.context.streams.len();
         let opened = self.open_under_keys(plane, packet, room);
         self.most_guesses = most_guesses;
         self.exchange_keys();
 
-        let mut opened = opened?;
-        opened.is_former = true;
-        if self.context.streams.len() > streams {
-            // A new stream, which may still begin anew.
-            let (former, context) = (self.former.as_ref(), &mut self.context);
-            if let (Some(former), Some(stream)) = (former, context.streams.get_mut(opened.at.ssrc))
-            {
-                stream.rekeyed = beside(former.roc, former.since, &context.options).map(Box::new);
-            }
-        }
-        Ok(opened)
+        opened.map(|opened| Opened {
+            is_former: true,
+            ..opened
+        })
     }
 
     fn exchange_keys(&mut self) {
