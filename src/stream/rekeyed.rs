@@ -94,8 +94,8 @@ impl Rekeyed {
         serial >= self.anew.since
     }
 
-    /// Is it credible that a stream begins anew with a packet that, if it goes on, `is_repeated`? Without a tag a duplicate
-    /// looks like that, and would take the stream back.
+    /// Is it credible that SRTP begins anew with a packet that, if it goes on, `is_repeated`? Without a tag a duplicate
+    /// looks like that, and would take the rollover counter back.
     fn is_credible(&self, under: Under, is_repeated: bool) -> bool {
         under.has_tag || self.anew.is_likelier || !is_repeated
     }
@@ -211,11 +211,8 @@ impl<Errors: ErrorCounts> Stream<ReplayWindow, Errors> {
             _ => self.srtcp.check(index),
         };
         let may_begin_anew = rekeyed.is_new(under.serial) && beside.peer == Peer::Unknown;
-        let is_repeated = kept == Err(Refused::Replayed);
         match kept {
-            Err(_) if may_begin_anew && rekeyed.is_credible(under, is_repeated) => {
-                beside.windows.check(index)
-            }
+            Err(_) if may_begin_anew => beside.windows.check(index),
             kept => kept,
         }
     }
