@@ -28,11 +28,13 @@ pub use overlap::{Overlap, RocAfterRekey};
 /// SSRCs are bound late: a stream begins with the first packet of an SSRC that authenticates; forged packets make none.
 /// When a method returns an error, the packet and all state are as they were, so that the caller may try
 /// another rollover counter or another receiver; only the statistics count it. The packet path does not allocate,
-/// but for the first authentic packet of an SSRC or the first one after it was removed, and does at most four verifications a packet.
+/// but for the first authentic packet of an SSRC or the first one after it was removed, and does at most four verifications a packet,
+/// during a re-key too: [`rekey_with`](Self::rekey_with).
 ///
 /// The exception is asked for by name: under `AES_CM_128_NULL_AUTH` and
 /// [`unauthenticated_srtp`](Builder::unauthenticated_srtp) nothing can be verified, so a forged packet does make streams
-/// and move them: to any index with the first packet of a stream in each plane, and by at most 2^14 with each one after it.
+/// and move them: to any index with the first packet of a stream in each plane, also the first one after
+/// [`rekey_with`](Self::rekey_with) where streams may begin anew, and by at most 2^14 with each one after it.
 ///
 /// A `Receiver` is `Send` and `Sync`; unprotecting takes `&mut`.
 pub struct Receiver {

@@ -11,17 +11,22 @@ use crate::ring::{KeyRing, RingKey};
 use crate::stream::{Anew, MOST_GUESSES, Stream, Under};
 
 /// How the streams of a peer go on under its new keys. Its own words do not tell; the first authentic packets do.
+///
+/// A stream that goes on has one set of windows for both generations of keys: an index that was accepted under one is refused under the
+/// other. Once it began anew, each generation has windows of its own. SRTCP begins anew at any index, apart from SRTP, and a stream once in
+/// each plane. Where a key is in both generations, streams go on, whatever is said here.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RocAfterRekey {
     /// They go on where they are: a new key does not reset the rollover counter (RFC 3711 §3.3.1).
     Kept,
-    /// They go on where they are or, for peers that make a new context, begin anew at the initial rollover counter, 0. For new keys at
-    /// an unchanged address.
+    /// They go on where they are or, for peers that make a new context, begin anew at
+    /// [`initial_roc`](crate::Builder::initial_roc), 0. An index that fits both goes on: of a peer that began anew so near to where it was, late
+    /// packets under the old keys are refused where the new ones have the same indices. For new keys at an unchanged address.
     #[default]
     KeptOrZero,
-    /// They begin anew at the initial rollover counter, 0, as they have to at a new address (RFC 4568 §7.1.4); or go on, for peers
-    /// that only moved.
+    /// They begin anew at [`initial_roc`](crate::Builder::initial_roc), 0, as they have to at a new address (RFC 4568 §7.1.4); or
+    /// go on, for peers that only moved. An index that fits both begins anew.
     ZeroOrKept,
 }
 
@@ -31,7 +36,8 @@ pub enum RocAfterRekey {
 pub enum Overlap {
     /// Not at all.
     None,
-    /// Until so many packets, SRTP and SRTCP of all streams together, were accepted under the new keys. 0 is not at all.
+    /// Until so many packets, SRTP and SRTCP of all streams together, were accepted under the new keys, keys of both generations
+    /// among them. 0 is not at all.
     Packets(u64),
     /// Until [`end_overlap`](Receiver::end_overlap).
     UntilEnded,
@@ -85,15 +91,41 @@ fn anew(roc: RocAfterRekey, ring: &KeyRing, since: u64, options: &Options) -> Op
 }
 
 impl Receiver {
-    /// Goes on with the keys and options of `next`; see [`RocAfterRekey`] for its streams. Packets under the old keys are accepted for the
-    /// time of the overlap, in each plane in which both generations have authentication tags: where nothing is authenticated,
-    /// which key a packet is under cannot be told without an MKI (RFC 4568 §7.1.4), and it is the new one.
+    /// Goes on with the keys and options of `next`; see [`RocAfterRekey`] for its streams. Packets under the old keys, as the old options have
+    /// them, are accepted for the time of the overlap, each once, in each plane in which both generations have authentication tags. Where
+    /// nothing is authenticated, which key a packet is under cannot be told without an MKI (RFC 4568 §7.1.4): it is the new one, and the likelier
+    /// of the two ways is taken, the other only if the index does not fit.
     ///
-    /// Keys that are in both, with their MKIs, go on as they are, with their use so far. An overlap that is still going on ends. Existing streams
-    /// keep the size of their windows.
+    /// Keys that are in both, with their MKIs, go on as they are, with their lifetimes and their use so far, and under the new options.
+    /// An overlap that is still going on ends. Streams that go on keep the size of their windows. [`keys`](Self::keys),
+    /// [`add_key`](Self::add_key) and [`remove_key`](Self::remove_key) know the new keys alone.
     ///
     /// While old keys are there, or a stream has shown nothing under the new ones, a forged packet takes more verifications: still at most four. With
-    /// [`search_roc`](ReceiverBuilder::search_roc) fewer counters are searched for then. Until each stream has shown whether it goes on, it has two sets of windows.
+    /// [`search_roc`](ReceiverBuilder::search_roc) fewer counters are searched for then, and none under the old keys. Until the overlap
+    /// has ended and a stream has shown in both planes whether it goes on, it has two sets of windows; all are made here, and
+    /// packets of known streams allocate nothing.
+    ///
+    /// ```
+    /// use srtp_sdes::{CryptoSuite, MasterKey, Overlap, Receiver, RocAfterRekey, Sender};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let key = |byte| MasterKey::new(CryptoSuite::AesCm128HmacSha1_80, &[byte; 30]);
+    /// let (mut sender, mut receiver) = (Sender::new(key(1)?), Receiver::new(key(1)?));
+    /// let mut late = vec![0x80, 0, 0, 1, 0, 0, 0, 160, 0xca, 0xfe, 0xba, 0xbe, b'h', b'i'];
+    /// let mut next = late.clone();
+    /// next[3] = 2;
+    ///
+    /// sender.protect_rtp_vec(&mut late)?; // still on its way
+    /// sender.rekey(key(2)?)?;
+    /// sender.protect_rtp_vec(&mut next)?;
+    ///
+    /// let keys = Receiver::builder(key(2)?);
+    /// receiver.rekey_with(keys, RocAfterRekey::default(), Overlap::default())?;
+    /// receiver.unprotect_rtp(&mut next)?;
+    /// receiver.unprotect_rtp(&mut late)?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`BuildError`] if the options do not go with the keys, or [`KeyReused`](crate::KeyRingError::KeyReused) if one of the keys was here

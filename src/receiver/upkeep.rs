@@ -39,7 +39,7 @@ impl Receiver {
 
     /// Replaces all master keys by this one, a new one, which may be for another suite. Streams keep their rollover counters and
     /// replay windows (RFC 3711 §3.3.1). Packets under the old keys that are still on their way no longer authenticate: with MKIs they
-    /// would, and with [`rekey_with`](Self::rekey_with), which also takes a peer that starts anew.
+    /// would, and with [`rekey_with`](Self::rekey_with), which also takes a peer that starts anew. An overlap that is still going on ends.
     ///
     /// # Errors
     /// [`BuildError`] if the options that the receiver was built with do not go with the key's suite, or if the receiver has or had this
@@ -114,8 +114,8 @@ impl Receiver {
     }
 
     /// Removes a stream. Its highest indices stay on record, and count towards
-    /// [`most_streams`](crate::Builder::most_streams), until all keys of today are gone: what the SSRC sent before is not
-    /// accepted again. `false` if there is no such stream.
+    /// [`most_streams`](crate::Builder::most_streams), until all keys of today are gone, those of an overlap among them: what the SSRC sent
+    /// before is not accepted again. `false` if there is no such stream.
     pub fn remove_stream(&mut self, ssrc: u32) -> bool {
         self.context.remove_stream(ssrc)
     }

@@ -67,7 +67,8 @@ impl Sender {
     /// Goes on with the keys and options of `next`, its first key selected. Streams keep their rollover counters and SRTCP indices: a new key does
     /// not reset them (RFC 3711 §3.3.1, §3.4). For a new context, with a new key and rollover counters of 0, build another sender.
     ///
-    /// Keys that are in both, with their MKIs, go on as they are, with their use so far. Existing streams keep the size of their windows.
+    /// Keys that are in both, with their MKIs, go on as they are, with their lifetimes and their use so far. Existing streams keep the size of
+    /// their windows. The receiver's [`rekey_with`](crate::Receiver::rekey_with) takes what is still on its way.
     ///
     /// # Errors
     /// [`BuildError`] if the options do not go with the keys, or [`KeyReused`](crate::KeyRingError::KeyReused) if one of the keys was here
