@@ -47,7 +47,7 @@ impl<Srtcp: SrtcpProgress, Errors: ErrorCounts> Context<Srtcp, Errors> {
         let formats = self.options.formats(key.suite(), key.mki_len());
         self.ring.replace(key)?;
         self.formats = formats;
-        self.forget_removed_streams();
+        self.forget_removed_streams(self.ring.oldest_serial());
         Ok(())
     }
 
@@ -62,19 +62,17 @@ impl<Srtcp: SrtcpProgress, Errors: ErrorCounts> Context<Srtcp, Errors> {
         Ok(first_new)
     }
 
-    /// Removes the key at `slot`.
+    /// Removes the key at `slot`. Removed streams stay: the caller knows which keys are left.
     pub(crate) fn remove_key(&mut self, slot: usize) -> Result<(), KeyRingError> {
         if self.ring.len() == 1 {
             return Err(KeyRingError::OnlyKey);
         }
         self.ring.remove(slot);
-        self.forget_removed_streams();
         Ok(())
     }
 
-    /// Drops the removed streams that no key is left of.
-    pub(crate) fn forget_removed_streams(&mut self) {
-        let oldest = self.ring.oldest_serial();
+    /// Drops the removed streams of whose keys none is left, if the oldest key left has this serial number.
+    pub(crate) fn forget_removed_streams(&mut self, oldest: u64) {
         let elsewhere = &mut self.elsewhere;
         self.streams.retain(|_, stream| {
             let stays = stream.removed_under.is_none_or(|under| under >= oldest);

@@ -28,11 +28,13 @@ pub use overlap::{Overlap, RocAfterRekey};
 /// SSRCs are bound late: a stream begins with the first packet of an SSRC that authenticates; forged packets make none.
 /// When a method returns an error, the packet and all state are as they were, so that the caller may try
 /// another rollover counter or another receiver; only the statistics count it. The packet path does not allocate,
-/// but for the first authentic packet of an SSRC or the first one after it was removed, and does at most four verifications a packet.
+/// but for the first authentic packet of an SSRC or the first one after it was removed, and does at most four verifications a packet,
+/// during a re-key too: [`rekey_with`](Self::rekey_with).
 ///
 /// The exception is asked for by name: under `AES_CM_128_NULL_AUTH` and
 /// [`unauthenticated_srtp`](Builder::unauthenticated_srtp) nothing can be verified, so a forged packet does make streams
-/// and move them: to any index with the first packet of a stream in each plane, and by at most 2^14 with each one after it.
+/// and move them: to any index with the first packet of a stream in each plane, also the first one after
+/// [`rekey_with`](Self::rekey_with) where streams may begin anew, and by at most 2^14 with each one after it.
 ///
 /// A `Receiver` is `Send` and `Sync`; unprotecting takes `&mut`.
 pub struct Receiver {
@@ -368,7 +370,7 @@ impl Receiver {
             let highest = stream.srtcp.highest();
             let checked = match &stream.rekeyed {
                 None => stream.srtcp.check(index),
-                Some(_) => stream.check_rekeyed(index, self.serial_of_key(&laid)),
+                Some(_) => stream.check_rekeyed(index, self.under(&laid)),
             };
             checked.map_err(|refused| refusal(refused, ssrc, index, highest))?;
         }
@@ -416,7 +418,7 @@ impl Receiver {
         let highest = stream.rtp.highest().map(PacketIndex::value);
         let admitted = match &stream.rekeyed {
             None => stream.rtp.admit(seq, initial_roc, search),
-            Some(_) => stream.admit_rekeyed(seq, self.serial_of_key(packet), search),
+            Some(_) => stream.admit_rekeyed(seq, self.under(packet), initial_roc, search),
         };
         admitted.map_err(|why| match why {
             NotAdmitted::Refused(refused, index) => refusal(refused, ssrc, index.value(), highest),
@@ -461,14 +463,23 @@ impl Receiver {
             };
             stream.check_unproven(at).map_err(too_far)?;
         }
-        let stream = streams.admit(slot, ssrc, || Stream::new(options.window));
+        let anew = self.former.as_ref().and_then(|former| former.anew());
+        let stream = streams.admit(slot, ssrc, || match anew {
+            None => Stream::new(options.window),
+            Some(anew) => Stream::new(options.window).rekeyed(anew),
+        });
         let full = |TableFull { most }| UnprotectError::TooManyStreams { ssrc, most };
         let stream = stream.map_err(full)?;
 
         let key = ring.get_mut(key);
         match key.as_ref().filter(|_| stream.rekeyed.is_some()) {
             None => stream.accept(authentic, plain),
-            Some(key) => stream.accept_rekeyed(authentic, key.serial(), plain),
+            Some(key) => {
+                stream.accept_rekeyed(authentic, key.serial(), plain);
+                if self.former.is_none() {
+                    stream.settle();
+                }
+            }
         }
         if let Some(key) = key {
             key.count(at);
@@ -501,9 +512,16 @@ impl Receiver {
 /// Of two errors, from two lengths of tag or under keys of two generations.
 fn the_truer_of(first: UnprotectError, second: UnprotectError) -> UnprotectError {
     use UnprotectError as E;
-    match second {
+    match (first, second) {
         // Only an authentic packet gets so far: the second way was the right one.
-        E::EncryptionMismatch { .. } | E::TooManyStreams { .. } => second,
+        (_, E::EncryptionMismatch { .. } | E::TooManyStreams { .. }) => second,
+        // It has no key the first way.
+        (E::UnknownMki { .. }, _) => second,
+        // As much room as is enough either way.
+        (E::BufferTooSmall { needed: one }, E::BufferTooSmall { needed: other }) => {
+            let needed = one.max(other);
+            E::BufferTooSmall { needed }
+        }
         // Which of the two is true cannot be told: the first stands.
         _ => first,
     }

@@ -13,7 +13,7 @@ use crate::replay::{Refused, ReplayWindow, ReplayWindowSize};
 use crate::statistics::{Counting, ErrorCounts, Statistics};
 use crate::transform::{Authentic, Position};
 
-pub(crate) use rekeyed::Rekeyed;
+pub(crate) use rekeyed::{Anew, Rekeyed, Under};
 
 /// How far ahead an index may run when nothing vouches for it (RFC 3711 §3.3.1: without authentication
 /// the estimate is not robust).

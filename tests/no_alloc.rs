@@ -10,8 +10,8 @@ use std::num::NonZeroUsize;
 
 use common::{bytes, key, pair, rtcp, rtp, rtp_with};
 use srtp_sdes::{
-    CryptoSuite, KeyDerivationRate, Mki, Plane, Receiver, ReceiverBuilder, ReplayWindowSize,
-    Sender, SenderBuilder, SrtcpTag,
+    CryptoSuite, KeyDerivationRate, Mki, Overlap, Plane, Receiver, ReceiverBuilder,
+    ReplayWindowSize, RocAfterRekey, Sender, SenderBuilder, SrtcpTag,
 };
 
 struct Counting;
@@ -555,6 +555,132 @@ fn a_stream_that_was_removed_comes_back_with_its_windows_alone() {
             assert!(sender.remove_stream(SSRC) && receiver.remove_stream(SSRC));
         }
         assert_eq!(overhead, [1, 1], "{suite}");
+    }
+}
+
+/// A sender whose SRTP is at a rollover counter.
+fn sender_at(suite: CryptoSuite, seed: u8, rate: Option<KeyDerivationRate>, roc: u32) -> Sender {
+    let mut sender = Sender::builder(key(suite, seed));
+    if let Some(rate) = rate {
+        sender = sender.key_derivation_rate(rate);
+    }
+    let mut sender = sender.build().unwrap();
+    sender.set_roc(SSRC, roc).unwrap();
+    sender
+}
+
+#[test]
+fn known_streams_allocate_nothing_through_a_re_key_whether_they_go_on_or_begin_anew() {
+    let ways = [None, Some(KeyDerivationRate::EVERY_PACKET)]
+        .into_iter()
+        .flat_map(|rate| [(rate, 5), (rate, 0)]);
+    for (suite, (rate, roc)) in CryptoSuite::ALL
+        .into_iter()
+        .flat_map(|suite| ways.clone().map(move |way| (suite, way)))
+    {
+        let name = format!("{suite}, {rate:?}, new keys at rollover counter {roc}");
+        let (mut old, mut new) = (sender_at(suite, 1, rate, 5), sender_at(suite, 2, rate, roc));
+        let builder = |seed| match rate {
+            None => Receiver::builder(key(suite, seed)),
+            Some(rate) => Receiver::builder(key(suite, seed)).key_derivation_rate(rate),
+        };
+        let mut receiver = builder(1).build().unwrap();
+        receiver.set_roc(SSRC, 5).unwrap();
+        let mut n = 0;
+        let mut send = |sender: &mut Sender, plane| {
+            n += 1;
+            let mut packet = match plane {
+                Plane::Rtp => rtp(SSRC, n, &bytes(20)),
+                _ => rtcp(SSRC, &bytes(20)),
+            };
+            match plane {
+                Plane::Rtp => sender.protect_rtp_vec(&mut packet).unwrap(),
+                _ => sender.protect_rtcp_vec(&mut packet).unwrap(),
+            }
+            packet
+        };
+        let receive = |receiver: &mut Receiver, plane, packet: &mut [u8]| match plane {
+            Plane::Rtp => receiver.unprotect_rtp(packet).map(|_| ()),
+            _ => receiver.unprotect_rtcp(packet).map(|_| ()),
+        };
+        for plane in PLANES {
+            receive(&mut receiver, plane, &mut send(&mut old, plane)).unwrap();
+        }
+        let (policy, overlap) = (RocAfterRekey::KeptOrZero, Overlap::UntilEnded);
+        receiver.rekey_with(builder(2), policy, overlap).unwrap();
+        for turn in 0..12 {
+            for plane in PLANES {
+                let proves = match plane {
+                    Plane::Rtp => suite.rtp_tag_len() > 0,
+                    _ => suite.rtcp_tag_len() > 0,
+                };
+                let (is_forged, is_old) = (proves && turn % 4 == 1, proves && turn % 3 == 0);
+                let sender = if is_old { &mut old } else { &mut new };
+                let mut packet = send(sender, plane);
+                let len = packet.len();
+                packet[len - 1] ^= u8::from(is_forged);
+                let received =
+                    allocates_nothing(&name, || receive(&mut receiver, plane, &mut packet));
+                assert_eq!(received.is_err(), is_forged, "{name}, {plane}, {turn}");
+            }
+        }
+        // Without tags there is no telling, and it goes on.
+        let reached = if suite.rtp_tag_len() > 0 { roc } else { 5 };
+        assert_eq!(receiver.roc(SSRC), Some(reached), "{name}");
+        receiver.end_overlap();
+        for plane in PLANES {
+            let mut packet = send(&mut new, plane);
+            allocates_nothing(&name, || receive(&mut receiver, plane, &mut packet)).unwrap();
+        }
+    }
+}
+
+#[test]
+fn what_a_re_key_took_is_given_back_when_it_is_over_and_removed_streams_take_little() {
+    for suite in CryptoSuite::ALL {
+        let (mut sender, mut receiver) = pair(suite);
+        let mut packet = [0; 256];
+        let mut receive = |sender: &mut Sender, receiver: &mut Receiver, plane, ssrc, seq| {
+            if plane == Plane::Rtp {
+                let plain = rtp(ssrc, seq, &[1; 20]);
+                let len = sender.protect_rtp_into(&plain, &mut packet).unwrap().len();
+                receiver.unprotect_rtp(&mut packet[..len]).unwrap();
+            } else {
+                let plain = rtcp(ssrc, &[1; 20]);
+                let len = sender.protect_rtcp_into(&plain, &mut packet).unwrap().len();
+                receiver.unprotect_rtcp(&mut packet[..len]).unwrap();
+            }
+        };
+        for ssrc in 0..100 {
+            for plane in PLANES {
+                receive(&mut sender, &mut receiver, plane, ssrc, 1);
+            }
+        }
+        let before = LIVE_BYTES.get();
+        sender.rekey(key(suite, 2)).unwrap();
+        let between = LIVE_BYTES.get();
+        let next = Receiver::builder(key(suite, 2));
+        receiver
+            .rekey_with(next, RocAfterRekey::KeptOrZero, Overlap::Packets(100))
+            .unwrap();
+        assert!(LIVE_BYTES.get() - between > 100 * 500, "{suite}");
+        for ssrc in 0..100 {
+            for plane in PLANES {
+                receive(&mut sender, &mut receiver, plane, ssrc, 2);
+            }
+        }
+        assert!(!receiver.has_overlap());
+        assert!(LIVE_BYTES.get() - before < 1000, "{suite}");
+
+        for ssrc in 0..100 {
+            receiver.remove_stream(ssrc);
+        }
+        let before = LIVE_BYTES.get();
+        let next = Receiver::builder(key(suite, 3));
+        receiver
+            .rekey_with(next, RocAfterRekey::KeptOrZero, Overlap::UntilEnded)
+            .unwrap();
+        assert!(LIVE_BYTES.get() - before < 100 * 300, "{suite}");
     }
 }
 

@@ -12,7 +12,7 @@ use srtp_sdes::sdes::{
     CryptoAttribute, Line, MediaSection, Offer, OurSide, Outcome, ParseMode, Policy, Response,
     Session, Signalling,
 };
-use srtp_sdes::{CryptoSuite, MasterKey, Mki, Overlap, Sender};
+use srtp_sdes::{CryptoSuite, MasterKey, Mki, Overlap, Receiver, RocAfterRekey, Sender};
 
 /// RFC 3711 B.3: master key and master salt.
 const MASTER_KEY: [u8; 16] = *b"\xe1\xf9\x7a\x0d\x3e\x01\x8b\xe0\xd6\x4f\xa3\x2c\x06\xde\x41\x39";
@@ -89,7 +89,7 @@ fn freed_memory_holds_no_master_key() {
         "the search finds what is there"
     );
 
-    let work: [(&str, fn()); 6] = [
+    let work: [(&str, fn()); 7] = [
         ("a key that is dropped", || drop(Box::new(key()))),
         ("a builder with more and more keys", || {
             let mut builder = Sender::builder(other(1)).add_key(key().with_mki(mki(99)));
@@ -145,6 +145,22 @@ fn freed_memory_holds_no_master_key() {
                 };
                 changes.apply(&mut sender, &mut receiver).unwrap();
             }
+        }),
+        ("re-keys with keys that stay and keys that go", || {
+            let keyed = || Receiver::builder(other(1)).add_key(key().with_mki(mki(2)));
+            let mut receiver = keyed().build().unwrap();
+            let next = Receiver::builder(key().with_mki(mki(2))).add_key(other(3));
+            let (roc, overlap) = (RocAfterRekey::KeptOrZero, Overlap::UntilEnded);
+            receiver.rekey_with(next, roc, overlap).unwrap();
+            assert!(receiver.has_overlap());
+            receiver.rekey_with(keyed(), roc, overlap).unwrap_err();
+            let next = Receiver::builder(other(4));
+            receiver.rekey_with(next, roc, overlap).unwrap();
+            receiver.end_overlap();
+            let mut sender = Sender::new(other(1));
+            sender
+                .rekey_with(Sender::builder(key().with_mki(mki(2))))
+                .unwrap();
         }),
     ];
     for (what, work) in work {

@@ -8,8 +8,8 @@ use std::num::NonZeroUsize;
 
 use common::{PLANES, forged, key, oracle, plain, protect, rtp, unprotect};
 use srtp_sdes::{
-    CryptoSuite, KeyDerivationRate, Lifetime, MasterKey, Mki, Plane, Receiver, ReceiverBuilder,
-    Sender, SenderBuilder,
+    CryptoSuite, KeyDerivationRate, Lifetime, MasterKey, Mki, Overlap, Plane, Receiver,
+    ReceiverBuilder, RocAfterRekey, Sender, SenderBuilder,
 };
 use zeroize::{ZeroizeOnDrop, Zeroizing};
 
@@ -231,6 +231,18 @@ fn debug_of_contexts_and_builders_shows_no_key_before_or_after_packets() {
                 secrets.check(&usage);
             }
             secrets.check(&(tx.statistics(), rx.stream_statistics(SSRC)));
+
+            let third = || key(suite, 0x3d).with_mki(Mki::new(&[1, 4]).unwrap());
+            secrets.known.extend(Secrets::of(&third()).known);
+            let next = Receiver::builder(third());
+            rx.rekey_with(next, RocAfterRekey::default(), Overlap::UntilEnded)
+                .unwrap();
+            tx.rekey_with(Sender::builder(third())).unwrap();
+            secrets.check(&tx);
+            secrets.check(&rx);
+            let reused = Receiver::builder(second());
+            secrets.check_error(rx.rekey_with(reused, RocAfterRekey::Kept, Overlap::None));
+            secrets.check_error(tx.rekey_with(Sender::builder(second())));
         }
     }
 }

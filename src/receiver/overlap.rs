@@ -8,20 +8,25 @@ use crate::error::{BuildError, UnprotectError};
 use crate::header::Plane;
 use crate::layout::{Laid, Trailer};
 use crate::ring::{KeyRing, RingKey};
-use crate::stream::{MOST_GUESSES, Rekeyed};
+use crate::stream::{Anew, MOST_GUESSES, Stream, Under};
 
 /// How the streams of a peer go on under its new keys. Its own words do not tell; the first authentic packets do.
+///
+/// A stream that goes on has one set of windows for both generations of keys: an index that was accepted under one is refused under the
+/// other. Once it began anew, each generation has windows of its own. SRTCP begins anew at any index, apart from SRTP, and a stream once in
+/// each plane. Where a key is in both generations, streams go on, whatever is said here.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RocAfterRekey {
     /// They go on where they are: a new key does not reset the rollover counter (RFC 3711 §3.3.1).
     Kept,
-    /// They go on where they are or, for peers that make a new context, begin anew at the initial rollover counter, 0. For new keys at
-    /// an unchanged address.
+    /// They go on where they are or, for peers that make a new context, begin anew at
+    /// [`initial_roc`](crate::Builder::initial_roc), 0. An index that fits both goes on: of a peer that began anew so near to where it was, late
+    /// packets under the old keys are refused where the new ones have the same indices. For new keys at an unchanged address.
     #[default]
     KeptOrZero,
-    /// They begin anew at the initial rollover counter, 0, as they have to at a new address (RFC 4568 §7.1.4); or go on, for peers
-    /// that only moved.
+    /// They begin anew at [`initial_roc`](crate::Builder::initial_roc), 0, as they have to at a new address (RFC 4568 §7.1.4); or
+    /// go on, for peers that only moved. An index that fits both begins anew.
     ZeroOrKept,
 }
 
@@ -31,7 +36,8 @@ pub enum RocAfterRekey {
 pub enum Overlap {
     /// Not at all.
     None,
-    /// Until so many packets, SRTP and SRTCP of all streams together, were accepted under the new keys. 0 is not at all.
+    /// Until so many packets, SRTP and SRTCP of all streams together, were accepted under the new keys, keys of both generations
+    /// among them. 0 is not at all.
     Packets(u64),
     /// Until [`end_overlap`](Receiver::end_overlap).
     UntilEnded,
@@ -48,47 +54,78 @@ impl Default for Overlap {
 pub(super) struct Former {
     ring: KeyRing,
     formats: Formats,
+    initial_roc: u32,
     options: ReceiverOptions,
     other_rtcp: Option<Trailer>,
     /// The packets under the new keys that are left; `None` until the caller ends it.
     left: Option<u64>,
-    /// The serial number of the first new key.
-    since: u64,
-    roc: RocAfterRekey,
+    /// How streams that are first seen meanwhile may begin under the new keys.
+    anew: Option<Anew>,
 }
 
 impl Former {
     pub(super) fn ring(&mut self) -> &mut KeyRing {
         &mut self.ring
     }
+
+    pub(super) fn anew(&self) -> Option<Anew> {
+        self.anew
+    }
 }
 
-/// Windows for a stream that may begin anew.
-fn beside(roc: RocAfterRekey, since: u64, options: &Options) -> Option<Box<Rekeyed>> {
-    let anew_first = match roc {
+/// How streams may begin anew under `ring`, whose keys since this serial number are new.
+fn anew(roc: RocAfterRekey, ring: &KeyRing, since: u64, options: &Options) -> Option<Anew> {
+    let is_likelier = match roc {
         RocAfterRekey::Kept => return None,
+        // One context goes on, and so do its streams, where one of its keys does.
+        _ if ring.oldest_serial() < since => return None,
         RocAfterRekey::KeptOrZero => false,
         RocAfterRekey::ZeroOrKept => true,
     };
-    let (window, initial_roc) = (options.window, options.initial_roc);
-    Some(Box::new(Rekeyed::new(
-        window,
+    Some(Anew {
         since,
-        initial_roc,
-        anew_first,
-    )))
+        initial_roc: options.initial_roc,
+        is_likelier,
+        window: options.window,
+    })
 }
 
 impl Receiver {
-    /// Goes on with the keys and options of `next`; see [`RocAfterRekey`] for its streams. Packets under the old keys are accepted for the
-    /// time of the overlap, in each plane in which both generations have authentication tags: where nothing is authenticated,
-    /// which key a packet is under cannot be told without an MKI (RFC 4568 §7.1.4), and it is the new one.
+    /// Goes on with the keys and options of `next`; see [`RocAfterRekey`] for its streams. Packets under the old keys, as the old options have
+    /// them, are accepted for the time of the overlap, each once, in each plane in which both generations have authentication tags. Where
+    /// nothing is authenticated, which key a packet is under cannot be told without an MKI (RFC 4568 §7.1.4): it is the new one, and the likelier
+    /// of the two ways is taken, the other only if the index does not fit.
     ///
-    /// Keys that are in both, with their MKIs, go on as they are, with their use so far. An overlap that is still going on ends. Existing streams
-    /// keep the size of their windows.
+    /// Keys that are in both, with their MKIs, go on as they are, with their lifetimes and their use so far, and under the new options.
+    /// An overlap that is still going on ends. Streams that go on keep the size of their windows. [`keys`](Self::keys),
+    /// [`add_key`](Self::add_key) and [`remove_key`](Self::remove_key) know the new keys alone.
     ///
     /// While old keys are there, or a stream has shown nothing under the new ones, a forged packet takes more verifications: still at most four. With
-    /// [`search_roc`](ReceiverBuilder::search_roc) fewer counters are searched for then. Until each stream has shown whether it goes on, it has two sets of windows.
+    /// [`search_roc`](ReceiverBuilder::search_roc) fewer counters are searched for then, and none under the old keys. Until the overlap
+    /// has ended and a stream has shown in both planes whether it goes on, it has two sets of windows; all are made here, and
+    /// packets of known streams allocate nothing.
+    ///
+    /// ```
+    /// use srtp_sdes::{CryptoSuite, MasterKey, Overlap, Receiver, RocAfterRekey, Sender};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let key = |byte| MasterKey::new(CryptoSuite::AesCm128HmacSha1_80, &[byte; 30]);
+    /// let (mut sender, mut receiver) = (Sender::new(key(1)?), Receiver::new(key(1)?));
+    /// let mut late = vec![0x80, 0, 0, 1, 0, 0, 0, 160, 0xca, 0xfe, 0xba, 0xbe, b'h', b'i'];
+    /// let mut next = late.clone();
+    /// next[3] = 2;
+    ///
+    /// sender.protect_rtp_vec(&mut late)?; // still on its way
+    /// sender.rekey(key(2)?)?;
+    /// sender.protect_rtp_vec(&mut next)?;
+    ///
+    /// let keys = Receiver::builder(key(2)?);
+    /// receiver.rekey_with(keys, RocAfterRekey::default(), Overlap::default())?;
+    /// receiver.unprotect_rtp(&mut next)?;
+    /// receiver.unprotect_rtp(&mut late)?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`BuildError`] if the options do not go with the keys, or [`KeyReused`](crate::KeyRingError::KeyReused) if one of the keys was here
@@ -104,8 +141,12 @@ impl Receiver {
         core::mem::swap(&mut self.options, &mut next.options);
         core::mem::swap(&mut self.other_rtcp, &mut next.other_rtcp);
         self.former = None;
+        let anew = anew(roc, &self.context.ring, since, &self.context.options);
         for stream in self.context.streams.iter_mut() {
-            stream.rekeyed = beside(roc, since, &self.context.options);
+            match anew {
+                Some(anew) => stream.rekey(anew),
+                None => stream.settle(),
+            }
         }
         let left = match overlap {
             Overlap::None => Some(0),
@@ -121,12 +162,13 @@ impl Receiver {
         self.former = Some(Box::new(Former {
             ring: next.context.ring,
             formats: next.context.formats,
+            initial_roc: next.context.options.initial_roc,
             options: next.options,
             other_rtcp: next.other_rtcp,
             left,
-            since,
-            roc,
+            anew,
         }));
+        self.forget_removed_streams();
         Ok(())
     }
 
@@ -140,20 +182,28 @@ impl Receiver {
     pub fn end_overlap(&mut self) {
         self.former = None;
         self.most_guesses = MOST_GUESSES;
-        for stream in self.context.streams.iter_mut() {
-            // What a silent stream will do is still to be seen.
-            let is_silent = |it: &Rekeyed| it.awaits(Plane::Rtp) || it.awaits(Plane::Rtcp);
-            stream.rekeyed.take_if(|rekeyed| !is_silent(rekeyed));
-        }
-        self.context.forget_removed_streams();
+        self.context.streams.iter_mut().for_each(Stream::settle);
+        self.forget_removed_streams();
     }
 
-    /// The serial number of the key that a packet is under. 0 if there is none, which is the oldest.
+    /// Drops the removed streams of whose keys none is left, in either generation.
+    pub(super) fn forget_removed_streams(&mut self) {
+        let current = self.context.ring.oldest_serial();
+        let former = self.former.as_ref().map(|it| it.ring.oldest_serial());
+        let oldest = former.map_or(current, |former| former.min(current));
+        self.context.forget_removed_streams(oldest);
+    }
+
+    /// What a packet claims to be under, before anything about it is proven.
     #[cold]
-    pub(super) fn serial_of_key(&self, packet: &Laid<&[u8]>) -> u64 {
+    pub(super) fn under(&self, packet: &Laid<&[u8]>) -> Under {
         let ring = &self.context.ring;
         let key = ring.find(packet.mki()).and_then(|slot| ring.get(slot));
-        key.map_or(0, RingKey::serial)
+        Under {
+            // Without a key that of the oldest, which allows least.
+            serial: key.map_or(0, RingKey::serial),
+            has_tag: packet.tag().is_some(),
+        }
     }
 
     /// What comes of a packet during an overlap, that was `opened` under the current keys or refused.
@@ -205,28 +255,22 @@ impl Receiver {
     ) -> Result<Opened, UnprotectError> {
         self.exchange_keys();
         let most_guesses = core::mem::replace(&mut self.most_guesses, 1);
-        let streams = self.context.streams.len();
         let opened = self.open_under_keys(plane, packet, room);
         self.most_guesses = most_guesses;
         self.exchange_keys();
 
-        let mut opened = opened?;
-        opened.is_former = true;
-        if self.context.streams.len() > streams {
-            // A new stream, which may still begin anew.
-            let (former, context) = (self.former.as_ref(), &mut self.context);
-            if let (Some(former), Some(stream)) = (former, context.streams.get_mut(opened.at.ssrc))
-            {
-                stream.rekeyed = beside(former.roc, former.since, &context.options);
-            }
-        }
-        Ok(opened)
+        opened.map(|opened| Opened {
+            is_former: true,
+            ..opened
+        })
     }
 
     fn exchange_keys(&mut self) {
         if let Some(former) = &mut self.former {
             core::mem::swap(&mut former.ring, &mut self.context.ring);
             core::mem::swap(&mut former.formats, &mut self.context.formats);
+            let initial_roc = &mut self.context.options.initial_roc;
+            core::mem::swap(&mut former.initial_roc, initial_roc);
             core::mem::swap(&mut former.options, &mut self.options);
             core::mem::swap(&mut former.other_rtcp, &mut self.other_rtcp);
         }

@@ -6,7 +6,7 @@ use crate::key::{MasterKey, Mki};
 use crate::replay::ReplayWindow;
 use crate::ring::KeyUsage;
 use crate::statistics::ReceiverStatistics;
-use crate::stream::MOST_GUESSES;
+use crate::stream::{MOST_GUESSES, Stream};
 use crate::suite::CryptoSuite;
 
 impl Receiver {
@@ -32,12 +32,14 @@ impl Receiver {
     pub fn remove_key(&mut self, mki: &Mki) -> Result<(), KeyRingError> {
         let slot = self.context.ring.find(mki.as_bytes());
         self.context
-            .remove_key(slot.ok_or(KeyRingError::UnknownMki)?)
+            .remove_key(slot.ok_or(KeyRingError::UnknownMki)?)?;
+        self.forget_removed_streams();
+        Ok(())
     }
 
     /// Replaces all master keys by this one, a new one, which may be for another suite. Streams keep their rollover counters and
     /// replay windows (RFC 3711 §3.3.1). Packets under the old keys that are still on their way no longer authenticate: with MKIs they
-    /// would, and with [`rekey_with`](Self::rekey_with), which also takes a peer that starts anew.
+    /// would, and with [`rekey_with`](Self::rekey_with), which also takes a peer that starts anew. An overlap that is still going on ends.
     ///
     /// # Errors
     /// [`BuildError`] if the options that the receiver was built with do not go with the key's suite, or if the receiver has or had this
@@ -48,9 +50,7 @@ impl Receiver {
         self.other_rtcp = self.options.other_rtcp(&self.context);
         self.former = None;
         self.most_guesses = MOST_GUESSES;
-        for stream in self.context.streams.iter_mut() {
-            stream.rekeyed = None;
-        }
+        self.context.streams.iter_mut().for_each(Stream::settle);
         Ok(())
     }
 
@@ -114,8 +114,8 @@ impl Receiver {
     }
 
     /// Removes a stream. Its highest indices stay on record, and count towards
-    /// [`most_streams`](crate::Builder::most_streams), until all keys of today are gone: what the SSRC sent before is not
-    /// accepted again. `false` if there is no such stream.
+    /// [`most_streams`](crate::Builder::most_streams), until all keys of today are gone, those of an overlap among them: what the SSRC sent
+    /// before is not accepted again. `false` if there is no such stream.
     pub fn remove_stream(&mut self, ssrc: u32) -> bool {
         self.context.remove_stream(ssrc)
     }

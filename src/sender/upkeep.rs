@@ -43,6 +43,8 @@ impl Sender {
             return Err(KeyRingError::Selected);
         }
         self.context.remove_key(slot)?;
+        let oldest = self.context.ring.oldest_serial();
+        self.context.forget_removed_streams(oldest);
         if slot < self.selected {
             self.selected -= 1;
         }
@@ -65,7 +67,8 @@ impl Sender {
     /// Goes on with the keys and options of `next`, its first key selected. Streams keep their rollover counters and SRTCP indices: a new key does
     /// not reset them (RFC 3711 §3.3.1, §3.4). For a new context, with a new key and rollover counters of 0, build another sender.
     ///
-    /// Keys that are in both, with their MKIs, go on as they are, with their use so far. Existing streams keep the size of their windows.
+    /// Keys that are in both, with their MKIs, go on as they are, with their lifetimes and their use so far. Existing streams keep the size of
+    /// their windows. The receiver's [`rekey_with`](crate::Receiver::rekey_with) takes what is still on its way.
     ///
     /// # Errors
     /// [`BuildError`] if the options do not go with the keys, or [`KeyReused`](crate::KeyRingError::KeyReused) if one of the keys was here
@@ -73,7 +76,8 @@ impl Sender {
     pub fn rekey_with(&mut self, next: SenderBuilder) -> Result<(), BuildError> {
         let mut next = next.build()?;
         self.context.succeed_by(&mut next.context)?;
-        self.context.forget_removed_streams();
+        let oldest = self.context.ring.oldest_serial();
+        self.context.forget_removed_streams(oldest);
         self.selected = 0;
         self.options = next.options;
         Ok(())
