@@ -2,7 +2,8 @@
 
 use alloc::boxed::Box;
 
-use super::{Opened, Receiver, ReceiverBuilder, ReceiverOptions, the_truer_of};
+use super::path::{Opened, the_truer_of};
+use super::{Receiver, ReceiverBuilder, ReceiverOptions};
 use crate::builder::{Formats, Options};
 use crate::error::{BuildError, UnprotectError};
 use crate::header::Plane;

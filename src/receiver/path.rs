@@ -1,0 +1,324 @@
+//! The way of a packet through a receiver (RFC 3711 §3.3, §3.4).
+
+use super::Receiver;
+use crate::builder::EBitPolicy;
+use crate::context::Context;
+use crate::error::UnprotectError;
+use crate::header::{Plane, RTCP_FIXED, RtpHeader, rtcp_ssrc};
+use crate::index::{OutOfRange, PacketIndex};
+use crate::layout::{Laid, Trailer, split_esrtcp};
+use crate::replay::Refused;
+use crate::stream::{self, NotAdmitted, Slot, Stream, TableFull};
+use crate::transform::{Authentic, Position};
+
+/// A packet that was accepted, still enciphered.
+pub(super) struct Opened {
+    pub(super) at: Position,
+    /// Is its key one of those of before?
+    pub(super) is_former: bool,
+    /// The slot of its master key.
+    pub(super) key: usize,
+    /// Bytes that are never enciphered.
+    pub(super) header: usize,
+    /// Bytes of the plain packet.
+    pub(super) plain: usize,
+    pub(super) enciphered: bool,
+}
+
+impl Receiver {
+    pub(super) fn open(
+        &mut self,
+        plane: Plane,
+        packet: &[u8],
+        room: usize,
+    ) -> Result<Opened, UnprotectError> {
+        let mut opened = self.open_under_keys(plane, packet, room);
+        if self.former.is_some() {
+            opened = self.open_in_overlap(opened, plane, packet, room);
+        }
+        if let Err(error) = &opened {
+            self.context.count_error(plane, packet, error);
+        }
+        opened
+    }
+
+    #[inline]
+    pub(super) fn open_under_keys(
+        &mut self,
+        plane: Plane,
+        packet: &[u8],
+        room: usize,
+    ) -> Result<Opened, UnprotectError> {
+        match plane {
+            Plane::Rtp => self.open_rtp(packet, room),
+            Plane::Rtcp => self.open_rtcp(packet, room),
+        }
+    }
+
+    pub(super) fn open_into<'o>(
+        &mut self,
+        plane: Plane,
+        packet: &[u8],
+        out: &'o mut [u8],
+    ) -> Result<&'o mut [u8], UnprotectError> {
+        let opened = self.open(plane, packet, out.len())?;
+        if let (Some(to), Some(from)) = (out.get_mut(..opened.plain), packet.get(..opened.plain)) {
+            to.copy_from_slice(from);
+        }
+        Ok(self.decipher(&opened, out))
+    }
+
+    /// RFC 3711 §3.3, the receiver's steps. Writes nothing to the packet.
+    fn open_rtp(&mut self, packet: &[u8], room: usize) -> Result<Opened, UnprotectError> {
+        let header = RtpHeader::parse(packet)?;
+        let ssrc = header.ssrc;
+        let enciphered = self.context.formats.enciphers_rtp;
+        let laid = lay(self.context.formats.rtp, header.len, packet, room)?;
+        let slot = self.context.streams.find(ssrc);
+        let guesses = self.guess_rtp(slot, header, &laid)?;
+        let key = self.find_key(&laid, ssrc)?;
+
+        let verify = |index: PacketIndex| {
+            let at = Position {
+                plane: Plane::Rtp,
+                ssrc,
+                index: index.value(),
+            };
+            let transform = self.context.ring.get_mut(key)?.transform(at);
+            transform.verify(&laid, at, enciphered)
+        };
+        let mut guesses = guesses.into_iter().flatten().take(self.most_guesses);
+        let authentic = guesses.find_map(verify);
+        let authentic = authentic.ok_or(UnprotectError::AuthenticationFailed { ssrc })?;
+
+        self.accept(slot, key, &authentic, laid.plain_len())?;
+        Ok(Opened {
+            at: authentic.position(),
+            is_former: false,
+            key,
+            header: header.len,
+            plain: laid.plain_len(),
+            enciphered,
+        })
+    }
+
+    /// RFC 3711 §3.4. Writes nothing to the packet.
+    fn open_rtcp(&mut self, packet: &[u8], room: usize) -> Result<Opened, UnprotectError> {
+        let ssrc = rtcp_ssrc(packet)?;
+        let first = self.context.formats.rtcp;
+        let opened = self.open_rtcp_as(first, packet, ssrc, room);
+        let (Err(error), Some(other)) = (&opened, self.other_rtcp) else {
+            return opened;
+        };
+        let opened = self.open_rtcp_as(other, packet, ssrc, room);
+        let opened = opened.map_err(|second| the_truer_of(*error, second))?;
+        self.context.formats.rtcp = other;
+        self.other_rtcp = Some(first);
+        Ok(opened)
+    }
+
+    /// One of the at most two lengths of tag.
+    fn open_rtcp_as(
+        &mut self,
+        trailer: Trailer,
+        packet: &[u8],
+        ssrc: u32,
+        room: usize,
+    ) -> Result<Opened, UnprotectError> {
+        let laid = lay(trailer, RTCP_FIXED, packet, room)?;
+        let (encrypted, index) = split_esrtcp(laid.word()).ok_or(UnprotectError::TooShort {
+            length: packet.len(),
+            needed: RTCP_FIXED + trailer.len(),
+        })?;
+        let index = u64::from(index);
+        let slot = self.context.streams.find(ssrc);
+        if let Some(stream) = self.context.streams.at(slot) {
+            let highest = stream.srtcp.highest();
+            let checked = match &stream.rekeyed {
+                None => stream.srtcp.check(index),
+                Some(_) => stream.check_rekeyed(index, self.under(&laid)),
+            };
+            checked.map_err(|refused| refusal(refused, ssrc, index, highest))?;
+        }
+        let key = self.find_key(&laid, ssrc)?;
+
+        let at = Position {
+            plane: Plane::Rtcp,
+            ssrc,
+            index,
+        };
+        let suite = self.context.ring.suite();
+        let enciphered = encrypted && suite.encrypts();
+        let ring_key = self.context.ring.get_mut(key);
+        let authentic = ring_key
+            .and_then(|key| key.transform(at).verify(&laid, at, enciphered))
+            .ok_or(UnprotectError::AuthenticationFailed { ssrc })?;
+
+        let expected = self.context.formats.enciphers_rtcp;
+        if enciphered != expected && self.options.e_bit == EBitPolicy::AsAgreed {
+            return Err(UnprotectError::EncryptionMismatch { ssrc, encrypted });
+        }
+        self.accept(slot, key, &authentic, laid.plain_len())?;
+        Ok(Opened {
+            at,
+            is_former: false,
+            key,
+            header: RTCP_FIXED,
+            plain: laid.plain_len(),
+            enciphered,
+        })
+    }
+
+    /// The indices that the sequence number may stand for, without those that were seen.
+    fn guess_rtp(
+        &self,
+        slot: Slot,
+        header: RtpHeader,
+        packet: &Laid<&[u8]>,
+    ) -> Result<stream::Guesses, UnprotectError> {
+        let RtpHeader { ssrc, seq, .. } = header;
+        let (initial_roc, search) = (self.context.options.initial_roc, self.options.search_roc);
+        let Some(stream) = self.context.streams.at(slot) else {
+            return Ok(stream::first_guesses(initial_roc, seq, search));
+        };
+        let highest = stream.rtp.highest().map(PacketIndex::value);
+        let admitted = match &stream.rekeyed {
+            None => stream.rtp.admit(seq, initial_roc, search),
+            Some(_) => stream.admit_rekeyed(seq, self.under(packet), initial_roc, search),
+        };
+        admitted.map_err(|why| match why {
+            NotAdmitted::Refused(refused, index) => refusal(refused, ssrc, index.value(), highest),
+            NotAdmitted::OutOfRange(OutOfRange::Below) => {
+                refusal(Refused::TooOld, ssrc, 0, highest)
+            }
+            NotAdmitted::OutOfRange(OutOfRange::Above) => UnprotectError::IndexExhausted { ssrc },
+        })
+    }
+
+    /// The slot of the packet's master key, if it is not used up.
+    fn find_key(&self, packet: &Laid<&[u8]>, ssrc: u32) -> Result<usize, UnprotectError> {
+        let slot = self.context.ring.find(packet.mki());
+        let slot = slot.ok_or(UnprotectError::UnknownMki { ssrc })?;
+        match self.context.ring.get(slot) {
+            Some(key) if !key.usage().is_expired() => Ok(slot),
+            _ => Err(UnprotectError::KeyExpired),
+        }
+    }
+
+    /// Moves the state of the packet's stream, which this makes if the packet is its first.
+    fn accept(
+        &mut self,
+        slot: Slot,
+        key: usize,
+        authentic: &Authentic,
+        plain: usize,
+    ) -> Result<(), UnprotectError> {
+        let Context {
+            ring,
+            streams,
+            options,
+            ..
+        } = &mut self.context;
+        let at = authentic.position();
+        let (ssrc, index) = (at.ssrc, at.index);
+        if let (false, Some(stream)) = (authentic.is_proven(), streams.at(slot)) {
+            let too_far = |highest| UnprotectError::JumpTooFar {
+                ssrc,
+                index,
+                highest,
+            };
+            stream.check_unproven(at).map_err(too_far)?;
+        }
+        let anew = self.former.as_ref().and_then(|former| former.anew());
+        let stream = streams.admit(slot, ssrc, || match anew {
+            None => Stream::new(options.window),
+            Some(anew) => Stream::new(options.window).rekeyed(anew),
+        });
+        let full = |TableFull { most }| UnprotectError::TooManyStreams { ssrc, most };
+        let stream = stream.map_err(full)?;
+
+        let key = ring.get_mut(key);
+        match key.as_ref().filter(|_| stream.rekeyed.is_some()) {
+            None => stream.accept(authentic, plain),
+            Some(key) => {
+                stream.accept_rekeyed(authentic, key.serial(), plain);
+                if self.former.is_none() {
+                    stream.settle();
+                }
+            }
+        }
+        if let Some(key) = key {
+            key.count(at);
+        }
+        Ok(())
+    }
+
+    /// Deciphers a packet that was accepted, and returns its plain form.
+    pub(super) fn decipher<'p>(&mut self, opened: &Opened, packet: &'p mut [u8]) -> &'p mut [u8] {
+        let plain = packet.get_mut(..opened.plain).unwrap_or_default();
+        if opened.enciphered {
+            let ring = match (opened.is_former, &mut self.former) {
+                (true, Some(former)) => former.ring(),
+                _ => &mut self.context.ring,
+            };
+            let key = ring.get_mut(opened.key);
+            let (Some(key), Some((header, payload))) =
+                (key, plain.split_at_mut_checked(opened.header))
+            else {
+                // Never met: the packet was laid out and verified with both. If it were, ciphertext would not pass for plaintext.
+                return Default::default();
+            };
+            let transform = key.transform(opened.at);
+            transform.decipher(header, payload, opened.at);
+        }
+        plain
+    }
+}
+
+/// Of two errors, from two lengths of tag or under keys of two generations.
+pub(super) fn the_truer_of(first: UnprotectError, second: UnprotectError) -> UnprotectError {
+    use UnprotectError as E;
+    match (first, second) {
+        // Only an authentic packet gets so far: the second way was the right one.
+        (_, E::EncryptionMismatch { .. } | E::TooManyStreams { .. }) => second,
+        // It has no key the first way.
+        (E::UnknownMki { .. }, _) => second,
+        // As much room as is enough either way.
+        (E::BufferTooSmall { needed: one }, E::BufferTooSmall { needed: other }) => {
+            let needed = one.max(other);
+            E::BufferTooSmall { needed }
+        }
+        // Which of the two is true cannot be told: the first stands.
+        _ => first,
+    }
+}
+
+/// Lays out a packet received, whose plain form has to fit in `room` bytes.
+fn lay(
+    trailer: Trailer,
+    header: usize,
+    packet: &[u8],
+    room: usize,
+) -> Result<Laid<&[u8]>, UnprotectError> {
+    let laid = trailer
+        .within(header, packet.len())
+        .and_then(|layout| layout.over(packet))
+        .ok_or(UnprotectError::TooShort {
+            length: packet.len(),
+            needed: header + trailer.len(),
+        })?;
+    match laid.plain_len() {
+        needed if needed > room => Err(UnprotectError::BufferTooSmall { needed }),
+        _ => Ok(laid),
+    }
+}
+
+fn refusal(refused: Refused, ssrc: u32, index: u64, highest: Option<u64>) -> UnprotectError {
+    match refused {
+        Refused::Replayed => UnprotectError::Replayed { ssrc, index },
+        Refused::TooOld => UnprotectError::TooOld {
+            ssrc,
+            highest: highest.unwrap_or_default(),
+        },
+    }
+}
