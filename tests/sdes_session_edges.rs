@@ -10,7 +10,7 @@ use srtp_sdes::CryptoSuite::{self, Aes256CmHmacSha1_80, AesCm128HmacSha1_80};
 use srtp_sdes::sdes::{
     Changes, GenerateError, MediaSection, OurSide, Outcome, Policy, Profile, ReceiverChange,
     RejectReason, Reply, Response, RestoreError, SenderChange, Session, SessionError, Signalling,
-    TagMatch,
+    TagMatch, Unacceptable, Verdict,
 };
 use srtp_sdes::{KeyDerivationRate, MasterKey, Receiver, RocAfterRekey, Sender};
 
@@ -202,6 +202,35 @@ fn a_generator_that_gives_the_key_in_use_the_peers_or_the_offered_one_changes_no
 }
 
 #[test]
+fn every_key_that_was_in_use_is_known_again_of_either_side_and_of_a_session_rebuilt() {
+    let mut answerer = Session::new(&one_suite(), Signalling::Secure);
+    offered(&mut answerer, &line(1, SUITE, 101, ""), PEER, at(US), 1);
+    let _ = answerer.commit().unwrap();
+    let fresh = at(US).with_fresh_key();
+    for mut session in [answerer, restored_at(US, PEER)] {
+        let repeated = SessionError::Keys(GenerateError::Repeated);
+        let again = session.offer_with(fresh, always(1));
+        assert_eq!(again.unwrap_err(), repeated);
+        let two = format!(
+            "{};{}",
+            line(1, SUITE, 102, "|1:1"),
+            line(1, SUITE, 103, "|2:1").split(' ').nth(2).unwrap()
+        );
+        for next in [two, line(1, SUITE, 104, "")] {
+            offered(&mut session, &next, PEER, at(US), 2);
+            let _ = session.commit().unwrap();
+        }
+        for (seed, mki) in [(101, ""), (102, "|1:1"), (103, "|2:1")] {
+            let reply = offered(&mut session, &line(1, SUITE, seed, mki), PEER, at(US), 2);
+            match reply.response {
+                Response::Reject(it) => assert_eq!(it.reason, RejectReason::KeyReused, "{seed}"),
+                other => panic!("{seed}: {other:?}"),
+            }
+        }
+    }
+}
+
+#[test]
 fn two_fresh_lines_of_one_re_offer_never_have_one_key() {
     let policy = Policy::compatible().suites(&[SUITE, CryptoSuite::AesCm128HmacSha1_32]);
     let (mut session, _) = {
@@ -299,6 +328,64 @@ fn a_fork_of_a_re_offer_begins_with_contexts_of_its_own() {
     assert!(matches!(own.sender, SenderChange::Missing));
 }
 
+#[test]
+fn a_fork_knows_the_keys_of_the_lines_that_it_did_not_take() {
+    let mut session = Session::new(&two_suites(), Signalling::Secure);
+    let mut seed = 0;
+    let generate = |suite| {
+        seed += 1;
+        Ok::<_, ()>(key(suite, seed))
+    };
+    session.offer_with(at(US), generate).unwrap();
+    let answer = [line(1, SUITE, 101, "")];
+    let (mut fork, _) = with_section("RTP/SAVP", &answer, |answer| {
+        session.answered_by_fork(answer, None).unwrap()
+    });
+    let ours = at(US).with_all_suites();
+    let repeated = SessionError::Keys(GenerateError::Repeated);
+    let offer = fork.offer_with(ours, always(2));
+    assert_eq!(offer.unwrap_err(), repeated);
+    let back = line(1, Aes256CmHmacSha1_80, 2, "");
+    let reply = offered(&mut fork, &back, PEER, at(US), 3);
+    match reply.response {
+        Response::Reject(rejection) => assert_eq!(rejection.reason, RejectReason::KeyRepeated),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_dialog_whose_key_a_fork_took_stays_without_a_sender_until_it_has_a_fresh_key() {
+    let mut session = Session::new(&one_suite(), Signalling::Secure);
+    session.offer_with(at(US), always(1)).unwrap();
+    let of_fork = [line(1, SUITE, 101, "")];
+    let _ = with_section("RTP/SAVP", &of_fork, |answer| {
+        session.answered_by_fork(answer, None).unwrap()
+    });
+    for _ in 0..2 {
+        let own = changes(answered(&mut session, &line(1, SUITE, 102, ""), PEER));
+        assert!(matches!(own.sender, SenderChange::Missing));
+    }
+    let offer = session.offer_with(at(US), always(2)).unwrap();
+    let offered: Vec<_> = offer
+        .attributes()
+        .map(|it| it.secret_line().to_string())
+        .collect();
+    assert_eq!(offered, [line(1, SUITE, 2, "")]);
+    let own = changes(answered(&mut session, &line(1, SUITE, 102, ""), PEER));
+    assert!(matches!(own.sender, SenderChange::Start(_)));
+}
+
+#[test]
+fn changes_name_our_line_though_the_answer_has_a_tag_of_its_own() {
+    let policy = one_suite().tags(TagMatch::Lenient);
+    let mut session = Session::new(&policy, Signalling::Secure);
+    session.offer_with(at(US), always(1)).unwrap();
+    let change = changes(answered(&mut session, &line(7, SUITE, 101, ""), PEER));
+    assert_eq!(change.tag, 1);
+    let lines = [session.our_line(), session.their_line()];
+    assert_eq!(lines.map(|line| line.unwrap().tag()), [1, 7]);
+}
+
 // ── Addresses ──
 
 #[test]
@@ -361,14 +448,13 @@ fn a_session_that_is_rebuilt_knows_the_addresses_in_whatever_clothes_and_no_hold
         }
     }
     let mut session = restored_at(US, PEER);
-    let reply = offered(
-        &mut session,
-        &line(1, SUITE, 101, ""),
-        PEER,
-        at("192.0.2.7:4000"),
-        2,
-    );
+    let (us, peer) = (at("192.0.2.7:4000"), "192.0.2.9:5000");
+    let reply = offered(&mut session, &line(1, SUITE, 102, ""), peer, us, 2);
     assert!(accepted(&reply).ends_with(&*key(SUITE, 2).secret_base64()));
+    match changes(session.commit().unwrap()).receiver {
+        ReceiverChange::Rekey(rekey) => assert_eq!(rekey.roc(), RocAfterRekey::ZeroOrKept),
+        other => panic!("{other:?}"),
+    }
 }
 
 /// Our packets under rollover counter 3 so far. What a new endpoint of the peer's can read begins at 0.
@@ -492,12 +578,14 @@ fn no_session_is_rebuilt_from_sections_that_no_session_comes_to() {
     let one = |seed| vec![line(1, SUITE, seed, "")];
     let two = vec![line(1, SUITE, 1, ""), line(2, SUITE, 2, "")];
     let other = vec![line(2, Aes256CmHmacSha1_80, 3, "")];
+    let other_suite = vec![line(1, Aes256CmHmacSha1_80, 3, "")];
     let unusable = vec!["a=crypto:1 NEW_SUITE inline:AAAA".to_owned()];
     let (savp, dtls) = ("RTP/SAVP", "UDP/TLS/RTP/SAVP");
     for (ours, theirs, error) in [
         ((savp, &one(1)), (savp, &one(1)), E::KeyRepeated),
         ((savp, &two), (savp, &one(1)), E::KeyRepeated),
         ((savp, &one(1)), (savp, &other), E::NoCommonLine),
+        ((savp, &one(1)), (savp, &other_suite), E::NoCommonLine),
         ((savp, &vec![]), (savp, &one(1)), E::NoCommonLine),
         ((savp, &one(1)), (savp, &unusable), E::NoCommonLine),
         ((savp, &two), (savp, &two), E::NoAnswer),
@@ -513,6 +601,44 @@ fn no_session_is_rebuilt_from_sections_that_no_session_comes_to() {
         let restored = restored(&one_suite(), sides.0, sides.1);
         assert_eq!(restored.unwrap_err(), error);
     }
+}
+
+/// Under the keys of seeds 2 and 102, whatever there was.
+fn are_of_the_new_keys(sender: Option<Sender>, receiver: Option<Receiver>) {
+    let mut packet = rtp(SSRC, 1, b"from us");
+    sender.unwrap().protect_rtp_vec(&mut packet).unwrap();
+    let mut peer = Receiver::new(key(SUITE, 2));
+    peer.unprotect_rtp_vec(&mut packet).unwrap();
+    let mut packet = rtp(SSRC, 1, b"from the peer");
+    let mut peer = Sender::new(key(SUITE, 102));
+    peer.protect_rtp_vec(&mut packet).unwrap();
+    receiver.unwrap().unprotect_rtp_vec(&mut packet).unwrap();
+}
+
+#[test]
+fn a_re_key_makes_the_contexts_that_nobody_kept() {
+    let mut session = restored_at(US, PEER);
+    let fresh = at(US).with_fresh_key();
+    offered(&mut session, &line(1, SUITE, 102, ""), PEER, fresh, 2);
+    let change = changes(session.commit().unwrap());
+    assert!(matches!(
+        (&change.sender, &change.receiver),
+        (SenderChange::Rekey(_), ReceiverChange::Rekey(_))
+    ));
+    let (mut sender, mut receiver) = (None, None);
+    change.apply(&mut sender, &mut receiver).unwrap();
+    are_of_the_new_keys(sender, receiver);
+}
+
+#[test]
+fn what_begins_anew_takes_the_place_of_contexts_that_were_not_dropped() {
+    let mut session = Session::new(&one_suite(), Signalling::Secure);
+    offered(&mut session, &line(1, SUITE, 102, ""), PEER, at(US), 2);
+    let mut sender = Some(Sender::new(key(SUITE, 1)));
+    let mut receiver = Some(Receiver::new(key(SUITE, 101)));
+    let change = changes(session.commit().unwrap());
+    change.apply(&mut sender, &mut receiver).unwrap();
+    are_of_the_new_keys(sender, receiver);
 }
 
 // ── Exchanges ──
@@ -539,6 +665,26 @@ fn an_exchange_is_committed_once_and_a_closed_one_takes_no_answer() {
     let _ = session.commit().unwrap();
     assert!(session.commit().is_err() && !session.has_open_exchange());
     assert_eq!(format!("{session:?}"), before);
+}
+
+#[test]
+fn one_exchange_at_a_time_and_what_is_refused_for_it_changes_nothing() {
+    let (mut session, _) = offerer(&one_suite());
+    let fresh = at(US).with_fresh_key();
+    let busy = SessionError::ExchangeOpen;
+    session.offer_with(fresh, always(2)).unwrap();
+    assert_eq!(session.offer_with(fresh, always(3)).unwrap_err(), busy);
+    // It is the first of the two that is answered.
+    let change = changes(answered(&mut session, &line(1, SUITE, 101, ""), PEER));
+    assert!(matches!(change.sender, SenderChange::Rekey(_)));
+    let ours = session.our_line().unwrap().secret_line();
+    assert_eq!(*ours, line(1, SUITE, 2, ""));
+    offered(&mut session, &line(1, SUITE, 101, ""), PEER, at(US), 3);
+    assert_eq!(session.offer_with(fresh, always(3)).unwrap_err(), busy);
+    assert!(matches!(
+        changes(session.commit().unwrap()).sender,
+        SenderChange::Keep
+    ));
 }
 
 #[test]
@@ -656,4 +802,27 @@ fn the_suite_in_use_is_kept_against_our_own_order_of_suites_too() {
         let _ = session.commit().unwrap();
         assert_eq!(session.our_line().unwrap().suite(), Some(suite));
     }
+}
+
+#[test]
+fn a_later_offer_without_the_suite_in_use_is_answered_with_another_and_says_which_line_was_taken() {
+    let policy = two_suites().keep_current_suite();
+    let (ours, theirs) = ([line(1, SUITE, 1, "")], [line(1, SUITE, 101, "")]);
+    let (ours, theirs) = (
+        ("RTP/SAVP", &ours[..], Some(US)),
+        ("RTP/SAVP", &theirs[..], Some(PEER)),
+    );
+    let mut session = restored(&policy, ours, theirs).unwrap();
+    let lines = [
+        line(1, CryptoSuite::AeadAes128Gcm, 101, ""),
+        line(2, Aes256CmHmacSha1_80, 102, ""),
+    ];
+    let reply = with_section("RTP/SAVP", &lines, |offer| {
+        let reply = session.offered_with(offer, None, at(US), always(2));
+        reply.unwrap()
+    });
+    assert_eq!(accepted(&reply), line(2, Aes256CmHmacSha1_80, 2, ""));
+    let verdicts: Vec<_> = reply.diagnoses.iter().map(|it| it.verdict).collect();
+    let suite = Verdict::Unacceptable(Unacceptable::Suite);
+    assert_eq!(verdicts, [suite, Verdict::Chosen]);
 }

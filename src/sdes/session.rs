@@ -52,11 +52,8 @@ struct Addresses {
     theirs: Option<SocketAddr>,
 }
 
-enum Agreed {
-    Nothing,
-    PlainRtp,
-    Srtp(Box<Agreement>),
-}
+/// SRTP, or none: nothing yet, plain RTP, or a stream out of use.
+type Agreed = Option<Box<Agreement>>;
 
 struct Agreement {
     profile: Profile,
@@ -133,7 +130,7 @@ impl Session {
         Self {
             policy: policy.clone(),
             signalling,
-            agreed: Agreed::Nothing,
+            agreed: None,
             exchange: Exchange::None,
             addresses: Addresses::default(),
             known: KnownKeys::default(),
@@ -346,20 +343,17 @@ impl Session {
         let agreement = restore::agreement_of(ours.0, theirs.0, policy)?;
         (session.addresses.ours, _) = plan::moved_to(None, ours.1);
         (session.addresses.theirs, _) = plan::moved_to(None, theirs.1);
-        session.agree(Agreed::Srtp(Box::new(agreement)));
+        session.agree(Some(Box::new(agreement)));
         Ok(session)
     }
 
     fn agreement(&self) -> Option<&Agreement> {
-        match &self.agreed {
-            Agreed::Srtp(agreement) => Some(agreement),
-            _ => None,
-        }
+        self.agreed.as_deref()
     }
 
     fn agree(&mut self, agreed: Agreed) {
         self.agreed = agreed;
-        if let Agreed::Srtp(agreement) = &self.agreed {
+        if let Some(agreement) = &self.agreed {
             self.known.add(&agreement.ours, &agreement.theirs);
         }
     }

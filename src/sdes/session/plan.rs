@@ -98,7 +98,7 @@ impl Session {
         let srtp = match open.offer.judge(answer)? {
             Judged::Srtp(srtp) => *srtp,
             Judged::PlainRtp(plain) => return Ok(self.go_plain(plain)?),
-            Judged::RefusedByPeer => return Ok((Agreed::Nothing, Outcome::PortZero)),
+            Judged::RefusedByPeer => return Ok((None, Outcome::PortZero)),
             Judged::PassOn => return Err(NotAgreed::PassOn),
         };
         let receiver = self.receiver_change(&srtp.theirs, address)?;
@@ -145,7 +145,7 @@ impl Session {
                 agreed
             }
             Err(Decision::PlainRtp(plain)) => self.go_plain(plain),
-            Err(Decision::PortZero) => Ok((Agreed::Nothing, Outcome::PortZero)),
+            Err(Decision::PortZero) => Ok((None, Outcome::PortZero)),
             Err(Decision::Reject(rejection)) => Err(rejection.reason),
             Err(decided) => {
                 let response = match decided {
@@ -225,8 +225,8 @@ impl Session {
     /// A stream that is encrypted stays so, unless the policy allows otherwise.
     fn go_plain(&self, plain: PlainRtp) -> Result<(Agreed, Outcome), Reason> {
         match self.agreed {
-            Agreed::Srtp(_) if !self.policy.allows_downgrade => Err(Reason::Downgrade),
-            _ => Ok((Agreed::PlainRtp, Outcome::PlainRtp(plain))),
+            Some(_) if !self.policy.allows_downgrade => Err(Reason::Downgrade),
+            _ => Ok((None, Outcome::PlainRtp(plain))),
         }
     }
 
@@ -320,13 +320,13 @@ fn agreement(
         theirs,
         sends,
     };
-    let agreed = Agreed::Srtp(Box::new(agreement));
+    let agreed = Some(Box::new(agreement));
     (agreed, Outcome::Srtp(Box::new(changes)))
 }
 
 fn response_to(agreed: &Agreed, outcome: &Outcome) -> Response {
     match (agreed, outcome) {
-        (Agreed::Srtp(agreement), _) => Response::Srtp {
+        (Some(agreement), _) => Response::Srtp {
             profile: agreement.profile,
             attribute: Box::new(agreement.ours.secret_copy()),
         },
