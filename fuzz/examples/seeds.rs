@@ -60,7 +60,7 @@ const SIDES: [[u8; 14]; 3] = [
     [0x4c, 0x40, 0, 3, 1, 200, 3, 0x28, 1, 0, 7, 0, 0, 0],
 ];
 
-const DIALOGS: [&str; 5] = [
+const DIALOGS: [&str; 7] = [
     // Offer and answers, moved, re-keyed, and one of the peer's keys again.
     "o@@@\na@@@1 AES_CM_128_HMAC_SHA1_80 inline:#1\noHJ@\naH@@1 AES_CM_128_HMAC_SHA1_80 inline:#2\noHXA\naH@@1 AES_CM_128_HMAC_SHA1_80 inline:#1",
     // The peer's offers: services, MKIs, a downgrade, port 0, and back.
@@ -69,6 +69,10 @@ const DIALOGS: [&str; 5] = [
     "o@@@\nf@@@1 AES_CM_128_HMAC_SHA1_80 inline:#1\na@@@1 AES_CM_128_HMAC_SHA1_80 inline:#2\nfA@@2 AES_CM_128_HMAC_SHA1_32 inline:#3\no@@@\noA@@\naA@@1 AES_CM_128_HMAC_SHA1_80 inline:#4\noB@@\naB@@1 AES_CM_128_HMAC_SHA1_80 inline:#4",
     // Our key comes back, a generator repeats.
     "o@@@\na@@@1 AES_CM_128_HMAC_SHA1_80 inline:@1\na@@@1 AES_CM_128_HMAC_SHA1_80 inline:#1\no@HH\no@X@\nr@@@\np@HH1 AES_CM_128_HMAC_SHA1_80 inline:#2\nc@@@",
+    // Our key from the peer, and again after the stream was out of use.
+    "o@@@\na@@@1 AES_CM_128_HMAC_SHA1_80 inline:#1\np@@@1 AES_CM_128_HMAC_SHA1_80 inline:@1\nc@@@\np@@D\nc@@@\no@@H\na@@@1 AES_CM_128_HMAC_SHA1_80 inline:#2",
+    // A fork has the sender; the same answer comes twice.
+    "o@@@\nf@@@1 AES_CM_128_HMAC_SHA1_80 inline:#1\naA@@1 AES_CM_128_HMAC_SHA1_80 inline:#2\naA@@1 AES_CM_128_HMAC_SHA1_80 inline:#2\na@@@1 AES_CM_128_HMAC_SHA1_80 inline:#2\na@@@1 AES_CM_128_HMAC_SHA1_80 inline:#2",
     // Rebuilt.
     "s@@@1 AES_CM_128_HMAC_SHA1_80 inline:@1~1 AES_CM_128_HMAC_SHA1_80 inline:#1\no@@@\nr@@@\ns@@@1 AES_CM_128_HMAC_SHA1_80 inline:#5 KDR=3~1 AES_CM_128_HMAC_SHA1_80 inline:#1\no@@@\na@@@1 AES_CM_128_HMAC_SHA1_80 inline:#1\npD@@1 AES_CM_128_HMAC_SHA1_80 inline:#2\nc@@@",
 ];
