@@ -1,6 +1,6 @@
 //! Writes scripts to begin with into `corpus/`: every suite, plain and with options, around packets from `../vectors/`.
 //! What the bytes mean is said by `src/setup.rs`, `src/receive.rs` and `src/send.rs`; by `src/negotiate.rs` for the offers and
-//! answers among the vectors, each under a few policies, beside lines as they are.
+//! answers among the vectors, each under a few policies, beside lines as they are; by `src/session.rs` for dialogs.
 
 use std::path::Path;
 use std::{fs, io};
@@ -60,6 +60,23 @@ const SIDES: [[u8; 14]; 3] = [
     [0x4c, 0x40, 0, 3, 1, 200, 3, 0x28, 1, 0, 7, 0, 0, 0],
 ];
 
+const DIALOGS: [&str; 7] = [
+    // Offer and answers, moved, re-keyed, and one of the peer's keys again.
+    "o@@@\na@@@1 AES_CM_128_HMAC_SHA1_80 inline:#1\noHJ@\naH@@1 AES_CM_128_HMAC_SHA1_80 inline:#2\noHXA\naH@@1 AES_CM_128_HMAC_SHA1_80 inline:#1",
+    // The peer's offers: services, MKIs, a downgrade, port 0, and back.
+    "p@@@1 AES_CM_128_HMAC_SHA1_80 inline:#1|2^20|1:4 UNENCRYPTED_SRTCP\nc@@@\np@@@2 AES_CM_128_HMAC_SHA1_80 inline:#1|1:4;inline:#2|2:4\nc@@@\np@@A\nc@@@\np@@D\nc@@@\np@@@3 AEAD_AES_128_GCM inline:#3\nr@@@\np@H@3 AEAD_AES_128_GCM inline:#3\nc@@@",
+    // Forks, and a line that both of them took.
+    "o@@@\nf@@@1 AES_CM_128_HMAC_SHA1_80 inline:#1\na@@@1 AES_CM_128_HMAC_SHA1_80 inline:#2\nfA@@2 AES_CM_128_HMAC_SHA1_32 inline:#3\no@@@\noA@@\naA@@1 AES_CM_128_HMAC_SHA1_80 inline:#4\noB@@\naB@@1 AES_CM_128_HMAC_SHA1_80 inline:#4",
+    // Our key comes back, a generator repeats.
+    "o@@@\na@@@1 AES_CM_128_HMAC_SHA1_80 inline:@1\na@@@1 AES_CM_128_HMAC_SHA1_80 inline:#1\no@HH\no@X@\nr@@@\np@HH1 AES_CM_128_HMAC_SHA1_80 inline:#2\nc@@@",
+    // Our key from the peer, and again after the stream was out of use.
+    "o@@@\na@@@1 AES_CM_128_HMAC_SHA1_80 inline:#1\np@@@1 AES_CM_128_HMAC_SHA1_80 inline:@1\nc@@@\np@@D\nc@@@\no@@H\na@@@1 AES_CM_128_HMAC_SHA1_80 inline:#2",
+    // A fork has the sender; the same answer comes twice.
+    "o@@@\nf@@@1 AES_CM_128_HMAC_SHA1_80 inline:#1\naA@@1 AES_CM_128_HMAC_SHA1_80 inline:#2\naA@@1 AES_CM_128_HMAC_SHA1_80 inline:#2\na@@@1 AES_CM_128_HMAC_SHA1_80 inline:#2\na@@@1 AES_CM_128_HMAC_SHA1_80 inline:#2",
+    // Rebuilt.
+    "s@@@1 AES_CM_128_HMAC_SHA1_80 inline:@1~1 AES_CM_128_HMAC_SHA1_80 inline:#1\no@@@\nr@@@\ns@@@1 AES_CM_128_HMAC_SHA1_80 inline:#5 KDR=3~1 AES_CM_128_HMAC_SHA1_80 inline:#1\no@@@\na@@@1 AES_CM_128_HMAC_SHA1_80 inline:#1\npD@@1 AES_CM_128_HMAC_SHA1_80 inline:#2\nc@@@",
+];
+
 fn signalling(folder: &Path) -> io::Result<()> {
     let read = |name: &str| {
         let text = fs::read_to_string(folder.join("../vectors/sdes").join(name))?;
@@ -98,6 +115,13 @@ fn signalling(folder: &Path) -> io::Result<()> {
                     )?;
                 }
             }
+        }
+        // Policy and flags, then scripts in words of `src/session.rs`.
+        let folder = folder.join("corpus/session");
+        fs::create_dir_all(&folder)?;
+        for (n, script) in DIALOGS.iter().enumerate() {
+            let seed = [&sides[..7], &[0x5c], script.as_bytes()].concat();
+            fs::write(folder.join(format!("dialog-{n}-{m}")), seed)?;
         }
         let echo = "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:@1";
         fs::write(

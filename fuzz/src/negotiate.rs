@@ -12,9 +12,9 @@ use srtp_sdes::{CryptoSuite, KeyDerivationRate, Lifetime, MasterKey, Receiver, S
 use crate::Input;
 
 /// One side: its policy, and what of it the checks need to know.
-struct Side {
-    policy: Policy,
-    mode: SrtpMode,
+pub(crate) struct Side {
+    pub(crate) policy: Policy,
+    pub(crate) mode: SrtpMode,
     suites: Vec<CryptoSuite>,
     tag: SrtcpTagOf32,
     accepts_mki: bool,
@@ -24,7 +24,7 @@ struct Side {
 
 impl Side {
     /// What seven bytes choose.
-    fn read(input: &mut Input<'_>) -> Self {
+    pub(crate) fn read(input: &mut Input<'_>) -> Self {
         use SrtpMode as M;
         let (first, second) = (input.byte(), input.byte());
         let bit = |byte: u8, n: u8| byte >> n & 1 == 1;
@@ -182,10 +182,8 @@ fn section<'a>(transport: &'a str, attributes: &'a [&'a str]) -> MediaSection<'a
 }
 
 fn offer_of(side: &Side) -> Offer {
-    let Ok(offer) = Offer::with(&side.policy, Signalling::Secure, keys()) else {
-        panic!("the generator does not repeat keys");
-    };
-    offer
+    let offer = Offer::with(&side.policy, Signalling::Secure, keys());
+    offer.expect("keys that are all different")
 }
 
 /// Both sides are ours.
@@ -205,14 +203,13 @@ fn talk(one: &Side, other: &Side) {
         }
         key
     };
-    let Ok(answer) = Answer::to_with(
+    let answer = Answer::to_with(
         &section(offer.profile().name(), &lines),
         &other.policy,
         Signalling::Secure,
         other_keys,
-    ) else {
-        panic!("the generator does not repeat keys");
-    };
+    );
+    let answer = answer.expect("a key that is none of the offer's");
     let shares = one.suites.iter().any(|suite| other.suites.contains(suite));
     let Decision::Srtp(answer) = answer.decision else {
         return;
@@ -297,7 +294,7 @@ fn answer(side: &Side, transport: &str, lines: &[&str]) {
         Signalling::Secure,
         keys(),
     ) else {
-        // A key of ours in the input.
+        // The offer has our key.
         return;
     };
     let chosen: Vec<_> = answer

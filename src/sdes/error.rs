@@ -154,9 +154,15 @@ pub enum RestoreError {
     /// The transport of the answer is not one to which security descriptions apply.
     #[error("security descriptions do not apply to the transport of the answer")]
     NotSdes,
-    /// No line of one section has the tag and suite of a line of the other.
+    /// No line of the offer is the one that the answer accepts, by its tag and suite.
     #[error("the sections have no crypto line in common")]
     NoCommonLine,
+    /// A section has port 0: the stream was out of use.
+    #[error("a section has port 0")]
+    PortZero,
+    /// Both sides have the same key, which no session comes to (RFC 4568 §7.1.2): one of the sections is not what it is said to be.
+    #[error("both sides have the same key")]
+    KeyRepeated,
 }
 
 /// A transport to which security descriptions do not apply (RFC 4568 §6): DTLS-SRTP, for instance.
@@ -296,8 +302,8 @@ pub enum RejectReason {
     /// The answer's crypto line is not valid.
     #[error("the answer's crypto line is not valid")]
     InvalidAnswer(LineErrorKind),
-    /// The answer's key is one of the offer's (RFC 4568 §7.1.2): the same keystream both ways.
-    #[error("the answer repeats a key of the offer")]
+    /// The peer's key is one of ours (RFC 4568 §7.1.2): the same keystream both ways.
+    #[error("the peer repeats a key of ours")]
     KeyRepeated,
     /// The peer comes back to a master key that it had given up, or uses its key for another suite (RFC 3711 §9.2).
     #[error("a master key that was used before")]

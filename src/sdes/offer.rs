@@ -107,6 +107,16 @@ impl Offer {
         signalling: Signalling,
         generate: impl FnMut(CryptoSuite) -> Result<MasterKey, E>,
     ) -> Result<Self, GenerateError<E>> {
+        Self::with_unknown(policy, signalling, generate, |_| false)
+    }
+
+    /// An offer under `policy`, with keys none of which is known.
+    pub(super) fn with_unknown<E>(
+        policy: &Policy,
+        signalling: Signalling,
+        generate: impl FnMut(CryptoSuite) -> Result<MasterKey, E>,
+        is_known: impl Fn(&MasterKey) -> bool,
+    ) -> Result<Self, GenerateError<E>> {
         let offers = matches!(policy.mode, SrtpMode::Opportunistic | SrtpMode::Required);
         let profile = match policy.offers_secure_profile && offers {
             true => Profile::Savp,
@@ -114,7 +124,7 @@ impl Offer {
         };
         let mut offer = Self::empty(policy, profile);
         if offers && policy.trusts(signalling) {
-            offer.add_lines(policy.suites.iter().copied(), generate, |_| false)?;
+            offer.add_lines(policy.suites.iter().copied(), generate, is_known)?;
         }
         Ok(offer)
     }

@@ -302,7 +302,8 @@ impl Policy {
     }
 
     /// Lets the peer turn an encrypted stream into plain RTP with a later offer or answer, where plain RTP would have been enough from
-    /// the beginning. Default: that is refused, and the stream goes on encrypted.
+    /// the beginning. Default: that is refused, and the stream goes on encrypted. A stream that the peer takes out of use (port 0) is over, and
+    /// what comes after it is a new one.
     #[must_use]
     pub fn allow_downgrade(mut self) -> Self {
         self.allows_downgrade = true;
@@ -310,7 +311,7 @@ impl Policy {
     }
 
     /// Begins with rollover counters of 0 under each new key of ours, even at an unchanged address, for peers that expect it. Default: the
-    /// counters go on (RFC 3711 §3.3.1), but for a new address (RFC 4568 §7.1.4).
+    /// counters go on (RFC 3711 §3.3.1), but for a new address of either side (RFC 4568 §7.1.4).
     #[must_use]
     pub fn restart_roc_on_rekey(mut self) -> Self {
         self.restarts_roc = true;

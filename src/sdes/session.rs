@@ -3,6 +3,7 @@
 mod change;
 mod known;
 mod plan;
+mod restore;
 
 use alloc::boxed::Box;
 use core::fmt;
@@ -30,9 +31,11 @@ use known::KnownKeys;
 /// [`rollback`](Self::rollback) if it is refused. The peer's: [`offered`](Self::offered), then [`commit`](Self::commit) when the answer is
 /// sent, or [`rollback`](Self::rollback) if it is not. Until then, and after a rollback, what was agreed before is in force.
 ///
-/// A key of ours gets one sender. It stays while both sides stay where they are; it is replaced when our address changes, when suite or
-/// services change, or on request. Keys are compared by their bytes, suite and MKI, never by the text of a line or its tag. For each key
-/// that was in use, 16 bytes are kept, by which it would be recognised.
+/// A key of ours gets one sender. It stays in use until our address changes, suite or services change, or a fresh one is asked for. Keys are told
+/// by their bytes, and go on under the same suite, MKI and key derivation rate, whatever the text of a line or its tag. For each key that we
+/// offered or that was in use, 16 bytes are kept, by which it would be recognised.
+///
+/// A stream that was taken out of use (port 0), or went on as plain RTP, comes back as a new one: with keys that were not in use before.
 pub struct Session {
     policy: Policy,
     signalling: Signalling,
@@ -49,11 +52,8 @@ struct Addresses {
     theirs: Option<SocketAddr>,
 }
 
-enum Agreed {
-    Nothing,
-    PlainRtp,
-    Srtp(Box<Agreement>),
-}
+/// SRTP, or none: nothing yet, plain RTP, or a stream out of use.
+type Agreed = Option<Box<Agreement>>;
 
 struct Agreement {
     profile: Profile,
@@ -94,7 +94,8 @@ pub struct OurSide {
 
 impl OurSide {
     /// Media comes to this address, as `c=` and `m=` will say. A new address gets a new key and rollover counters of 0 (RFC 4568 §7.1.4).
-    /// An unspecified one (`c=0.0.0.0`, `c=IN IP6 ::`) is a hold, and no change. [`default`](Self::default) says nothing of an address: it has not changed.
+    /// An unspecified one (`c=0.0.0.0`, `c=IN IP6 ::`) or port 0 is a hold, and no change; nor is the first address that is said.
+    /// [`default`](Self::default) says nothing of an address: it has not changed.
     #[must_use]
     pub fn at(address: SocketAddr) -> Self {
         let address = Some(address);
@@ -105,7 +106,8 @@ impl OurSide {
     }
 
     /// Changes our key though nothing else asks for it: when it [nears its end](crate::Sender::needs_rekey), when a fork of the call may know
-    /// it (RFC 4568 §7.3), or when the peer's media has moved to somebody who cannot know our rollover counter.
+    /// it (RFC 4568 §7.3), or when the peer's media moves to somebody who cannot know our rollover counters: in an exchange in which either
+    /// side moves, a new key of ours begins at 0.
     #[must_use]
     pub fn with_fresh_key(mut self) -> Self {
         self.fresh_key = true;
@@ -128,7 +130,7 @@ impl Session {
         Self {
             policy: policy.clone(),
             signalling,
-            agreed: Agreed::Nothing,
+            agreed: None,
             exchange: Exchange::None,
             addresses: Addresses::default(),
             known: KnownKeys::default(),
@@ -137,8 +139,8 @@ impl Session {
 
     /// Makes an offer, with fresh keys from the operating system where new ones are needed.
     ///
-    /// The first offer of SRTP is that of the policy; see [`Offer::new`]. A later one has the line in use, with its tag and key, or a fresh key
-    /// at a new address or on request. Our sender stays as it is until the answer.
+    /// While no SRTP is agreed it is that of the policy; see [`Offer::new`]. After that it has the line in use, with its tag and key; or a fresh key
+    /// at a new address, on request, or if we [have no sender](SenderChange::Missing). Our sender stays as it is until the answer.
     ///
     /// # Errors
     /// [`SessionError`] if an exchange is going on, or no key is to be had; nothing changed then.
@@ -165,7 +167,7 @@ impl Session {
         let open = OpenOffer {
             offer,
             address: ours.address,
-            starts: self.new_key_starts(ours),
+            starts: self.new_key_starts(ours, None),
             answered: false,
         };
         self.exchange = Exchange::Ours(Box::new(open));
@@ -176,7 +178,7 @@ impl Session {
     }
 
     /// Takes an answer of this dialog, with the peer's address as its `c=` and `m=` say, if that is known. What it says is agreed at once, unless
-    /// it is rejected.
+    /// it is rejected or passed on.
     ///
     /// The offer stays open for later answers (RFC 4568 has the peer's early media under its keys, and several stacks answer 183 and 200
     /// differently): the same again changes nothing, other keys are taken as a re-key. The next offer, of either side, closes it.
@@ -204,7 +206,8 @@ impl Session {
 
     /// Takes an answer of another dialog that the same INVITE has led to, and makes that dialog's session.
     ///
-    /// The first answer to a line takes its sender. A later one gets [`SenderChange::Missing`], and is to be offered a fresh key.
+    /// The first answer to a line takes its sender. A later one gets [`SenderChange::Missing`], and is to be offered a fresh key. This session's own
+    /// exchange stays as open as it was.
     ///
     /// # Errors
     /// [`NoExchange`] if no offer of ours is open; nothing changed then.
@@ -339,10 +342,13 @@ impl Session {
     /// **Secret:** rebuilds a session from the sections that both sides sent last, keys included: in another process, for instance.
     ///
     /// The contexts are not part of it. A sender that goes on under the old key has to know all of its rollover counters and indices; where it
-    /// does not, [`offer`](Self::offer) with a [fresh key](OurSide::with_fresh_key) first. Keys from before these sections are not known.
+    /// does not, [`offer`](Self::offer) with a [fresh key](OurSide::with_fresh_key) first. Keys from before these sections are not known; nor is
+    /// where media came before a hold, unless that address is given here rather than the hold's. Mode, suites and services of `policy` are
+    /// not consulted again.
     ///
     /// # Errors
-    /// [`RestoreError`] if the sections have no usable line with the same tag and suite on both sides.
+    /// [`RestoreError`] if no section is an answer with one usable line, or that line accepts none of the other section's, by tag and suite as the policy
+    /// [matches](Policy::tags) them; if its transport is none of the four profiles, a port is 0, or both sides have the same key.
     pub fn restore_secret(
         policy: &Policy,
         signalling: Signalling,
@@ -350,25 +356,20 @@ impl Session {
         theirs: (&MediaSection<'_>, Option<SocketAddr>),
     ) -> Result<Self, RestoreError> {
         let mut session = Self::new(policy, signalling);
-        let agreement = plan::agreement_of(ours.0, theirs.0, policy)?;
-        session.addresses = Addresses {
-            ours: ours.1,
-            theirs: theirs.1,
-        };
-        session.agree(Agreed::Srtp(Box::new(agreement)));
+        let agreement = restore::agreement_of(ours.0, theirs.0, policy)?;
+        (session.addresses.ours, _) = plan::moved_to(None, ours.1);
+        (session.addresses.theirs, _) = plan::moved_to(None, theirs.1);
+        session.agree(Some(Box::new(agreement)));
         Ok(session)
     }
 
     fn agreement(&self) -> Option<&Agreement> {
-        match &self.agreed {
-            Agreed::Srtp(agreement) => Some(agreement),
-            _ => None,
-        }
+        self.agreed.as_deref()
     }
 
     fn agree(&mut self, agreed: Agreed) {
         self.agreed = agreed;
-        if let Agreed::Srtp(agreement) = &self.agreed {
+        if let Some(agreement) = &self.agreed {
             self.known.add(&agreement.ours, &agreement.theirs);
         }
     }

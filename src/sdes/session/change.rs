@@ -80,7 +80,7 @@ pub enum Outcome {
 pub struct Changes {
     /// The profile that was answered.
     pub profile: Profile,
-    /// The tag that was answered.
+    /// The tag of our line; the answer has it too, unless the policy [matches](crate::sdes::Policy::tags) tags leniently.
     pub tag: u32,
     /// What becomes of what we send.
     pub sender: SenderChange,
@@ -97,9 +97,11 @@ pub enum SenderChange {
     Keep,
     /// The sender goes on under a new key, with its rollover counters (RFC 3711 §3.3.1).
     Rekey(SenderRekey),
-    /// A new sender, with a new key and rollover counters of 0 (RFC 4568 §7.1.4).
+    /// A new sender, with a new key and rollover counters of 0: the first, or that at a new address of either side (RFC 4568 §7.1.4), or as
+    /// the policy [says](crate::sdes::Policy::restart_roc_on_rekey).
     Start(Box<Sender>),
-    /// There is none: another dialog's answer has taken the key of this line. To send here, offer anew, with a fresh key (RFC 4568 §7.3).
+    /// There is none: an earlier answer, of another dialog or to another line, has taken the key. To send here, offer anew: that offer has a
+    /// fresh key (RFC 4568 §7.3).
     Missing,
 }
 
@@ -143,7 +145,7 @@ impl ReceiverRekey {
 }
 
 impl SenderChange {
-    /// Makes the change.
+    /// Makes the change. Where there is no sender, a re-key makes one, with rollover counters of 0.
     ///
     /// # Errors
     /// [`BuildError`] if `sender` is not the one that the changes of this session made; it is unchanged then.
@@ -160,7 +162,7 @@ impl SenderChange {
 }
 
 impl ReceiverChange {
-    /// Makes the change.
+    /// Makes the change. Where there is no receiver, a re-key makes one, of the new keys alone.
     ///
     /// # Errors
     /// [`BuildError`] if `receiver` is not the one that the changes of this session made; it is unchanged then.

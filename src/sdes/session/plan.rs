@@ -1,17 +1,17 @@
 //! What an offer or an answer changes.
 
-use alloc::{boxed::Box, vec::Vec};
+use alloc::boxed::Box;
 use core::net::SocketAddr;
 
 use super::change::{Changes, Outcome, ReceiverChange, ReceiverRekey, Reply, Response};
 use super::change::{SenderChange, SenderRekey};
 use super::{Addresses, Agreed, Agreement, OpenOffer, OurSide, Prepared, Session};
 use crate::sdes::answer::{self, Decision, answering_line, fresh_key};
-use crate::sdes::attribute::{CryptoAttribute, Line};
+use crate::sdes::attribute::CryptoAttribute;
 use crate::sdes::choice::{self, Alternative};
 use crate::sdes::configuration::ConfigurationVerdict;
 use crate::sdes::decision::{self, PlainRtp, Rejection, Services, Verdict};
-use crate::sdes::error::{GenerateError, RejectReason as Reason, RestoreError, Unusable};
+use crate::sdes::error::{GenerateError, RejectReason as Reason, Unusable};
 use crate::sdes::legs::means_the_same;
 use crate::sdes::media::{MediaSection, Profile};
 use crate::sdes::offer::{Judged, Offer};
@@ -25,7 +25,7 @@ pub(super) fn moved_to(
 ) -> (Option<SocketAddr>, bool) {
     let is_hold = |address: &SocketAddr| address.ip().is_unspecified() || address.port() == 0;
     let plain = |address: SocketAddr| SocketAddr::new(address.ip().to_canonical(), address.port());
-    match (before, now.filter(|now| !is_hold(now)).map(plain)) {
+    match (before, now.map(plain).filter(|now| !is_hold(now))) {
         (before, None) => (before, false),
         (None, now) => (now, false),
         (Some(before), Some(now)) => (Some(now), before != now),
@@ -41,7 +41,7 @@ impl Session {
     ) -> Result<Offer, GenerateError<E>> {
         let is_known = |key: &MasterKey| self.known.is_ours(key) || self.known.is_theirs(key);
         let Some(now) = self.agreement() else {
-            return Offer::with(&self.policy, self.signalling, generate);
+            return Offer::with_unknown(&self.policy, self.signalling, generate, is_known);
         };
         let mut offer = Offer::empty(&self.policy, now.profile);
         if !self.policy.trusts(self.signalling) {
@@ -64,11 +64,13 @@ impl Session {
         moved || ours.fresh_key || !now.sends
     }
 
-    /// Does a new key of ours come with a new sender, and rollover counters of 0?
-    pub(super) fn new_key_starts(&self, ours: OurSide) -> bool {
-        let (_, moved) = moved_to(self.addresses.ours, ours.address);
+    /// Does a new key of ours come with a new sender, and rollover counters of 0? It does if either side moves: who came new cannot know the
+    /// counters of before (RFC 4568 §7.1.4).
+    pub(super) fn new_key_starts(&self, ours: OurSide, theirs: Option<SocketAddr>) -> bool {
+        let (_, we_move) = moved_to(self.addresses.ours, ours.address);
+        let (_, they_move) = moved_to(self.addresses.theirs, theirs);
         let goes_on = self.agreement().is_some_and(|now| now.sends);
-        moved || !goes_on || self.policy.restarts_roc
+        we_move || they_move || !goes_on || self.policy.restarts_roc
     }
 
     /// An answer to an offer of ours.
@@ -99,14 +101,15 @@ impl Session {
         let srtp = match open.offer.judge(answer)? {
             Judged::Srtp(srtp) => *srtp,
             Judged::PlainRtp(plain) => return Ok(self.go_plain(plain)?),
-            Judged::RefusedByPeer => return Ok((Agreed::Nothing, Outcome::PortZero)),
+            Judged::RefusedByPeer => return Ok((None, Outcome::PortZero)),
             Judged::PassOn => return Err(NotAgreed::PassOn),
         };
         let receiver = self.receiver_change(&srtp.theirs, address)?;
         let (ours, key) = open.offer.take_line(srtp.line).ok_or(Reason::NotOffered)?;
         let ours = ours.secret_copy();
+        let starts = open.starts || self.new_key_starts(OurSide::default(), address);
         let sender = match (self.agreement(), key) {
-            (_, Some(key)) => self.sender_change(&ours, key, open.starts)?,
+            (_, Some(key)) => self.sender_change(&ours, key, starts)?,
             (Some(now), None) if now.sends && have_same_keys(&now.ours, &ours) => {
                 SenderChange::Keep
             }
@@ -186,7 +189,7 @@ impl Session {
                 agreed
             }
             Err(Decision::PlainRtp(plain)) => self.go_plain(plain),
-            Err(Decision::PortZero) => Ok((Agreed::Nothing, Outcome::PortZero)),
+            Err(Decision::PortZero) => Ok((None, Outcome::PortZero)),
             Err(Decision::Reject(rejection)) => Err(rejection.reason),
             Err(decided) => {
                 let response = match decided {
@@ -234,32 +237,28 @@ impl Session {
             let services = Services::of(&now.ours) == Services::of(&theirs);
             !self.needs_fresh_key(ours, now) && now.ours.suite() == Some(suite) && services
         };
-        let now = self.agreement().filter(goes_on);
-        let key = match now.and_then(|now| now.ours.keys().first()) {
-            Some(key) => key.secret_copy(),
-            None => {
-                let is_known = |key: &MasterKey| {
-                    let is_in_offer = theirs.keys().iter().any(|their| their.is_same_as(key));
-                    is_in_offer || self.known.is_ours(key) || self.known.is_theirs(key)
-                };
-                fresh_key(suite, &self.policy, generate, is_known)?
-            }
+        if let Some(now) = self.agreement().filter(goes_on) {
+            let line = line_in_use(&now.ours, &theirs).ok_or(Reason::ParameterProhibited);
+            let kept = |line| agreement(profile, (line, SenderChange::Keep), (theirs, receiver));
+            return Ok(line.map(kept));
+        }
+        let is_known = |key: &MasterKey| {
+            let is_in_offer = theirs.keys().iter().any(|their| their.is_same_as(key));
+            is_in_offer || self.known.is_ours(key) || self.known.is_theirs(key)
         };
+        let key = fresh_key(suite, &self.policy, generate, is_known)?;
         let Some(line) = answering_line(&theirs, &key, &self.policy) else {
             return Ok(Err(Reason::ParameterProhibited));
         };
-        let sender = match now {
-            Some(_) => Ok(SenderChange::Keep),
-            None => self.sender_change(&line, key, self.new_key_starts(ours)),
-        };
+        let sender = self.sender_change(&line, key, self.new_key_starts(ours, address));
         Ok(sender.map(|sender| agreement(profile, (line, sender), (theirs, receiver))))
     }
 
     /// A stream that is encrypted stays so, unless the policy allows otherwise.
     fn go_plain(&self, plain: PlainRtp) -> Result<(Agreed, Outcome), Reason> {
         match self.agreed {
-            Agreed::Srtp(_) if !self.policy.allows_downgrade => Err(Reason::Downgrade),
-            _ => Ok((Agreed::PlainRtp, Outcome::PlainRtp(plain))),
+            Some(_) if !self.policy.allows_downgrade => Err(Reason::Downgrade),
+            _ => Ok((None, Outcome::PlainRtp(plain))),
         }
     }
 
@@ -373,13 +372,13 @@ fn agreement(
         theirs,
         sends,
     };
-    let agreed = Agreed::Srtp(Box::new(agreement));
+    let agreed = Some(Box::new(agreement));
     (agreed, Outcome::Srtp(Box::new(changes)))
 }
 
 fn response_to(agreed: &Agreed, outcome: &Outcome) -> Response {
     match (agreed, outcome) {
-        (Agreed::Srtp(agreement), _) => Response::Srtp {
+        (Some(agreement), _) => Response::Srtp {
             profile: agreement.profile,
             attribute: Box::new(agreement.ours.secret_copy()),
             configuration: None,
@@ -387,6 +386,12 @@ fn response_to(agreed: &Agreed, outcome: &Outcome) -> Response {
         (_, Outcome::PlainRtp(plain)) => Response::PlainRtp(*plain),
         _ => Response::PortZero,
     }
+}
+
+/// The line that accepts `theirs` with our keys in use, and what we declared with them.
+fn line_in_use(ours: &CryptoAttribute, theirs: &CryptoAttribute) -> Option<CryptoAttribute> {
+    let (tag, name) = (theirs.tag(), Some(theirs.suite_name()));
+    CryptoAttribute::new(tag, name, ours.keys(), ours.parameters()).ok()
 }
 
 fn have_same_keys(one: &CryptoAttribute, other: &CryptoAttribute) -> bool {
@@ -400,42 +405,4 @@ fn keeps_its_form(key: &MasterKey, now: &CryptoAttribute, next: &CryptoAttribute
     now.keys().iter().any(is_key)
         && now.suite() == next.suite()
         && decision::declared_rate(now) == decision::declared_rate(next)
-}
-
-/// What two sections say that were sent: the one that has one usable line is the answer.
-pub(super) fn agreement_of(
-    ours: &MediaSection<'_>,
-    theirs: &MediaSection<'_>,
-    policy: &Policy,
-) -> Result<Agreement, RestoreError> {
-    let usable = |section: &MediaSection<'_>| -> Vec<CryptoAttribute> {
-        let parsed = section
-            .crypto_lines()
-            .map(|(_, text)| CryptoAttribute::parse(text, policy.parse_mode));
-        let usable = parsed.filter_map(|line| match line {
-            Line::Usable(attribute) => Some(attribute),
-            _ => None,
-        });
-        usable.collect()
-    };
-    let (our_lines, mut their_lines) = (usable(ours), usable(theirs));
-    let answer_is_ours = our_lines.len() == 1;
-    if !answer_is_ours && their_lines.len() != 1 {
-        return Err(RestoreError::NoAnswer);
-    }
-    let answer = if answer_is_ours { ours } else { theirs };
-    let profile = answer.transport.parse();
-    let profile = profile.map_err(|_| RestoreError::NotSdes)?;
-    for line in our_lines {
-        let same = |it: &CryptoAttribute| it.tag() == line.tag() && it.suite() == line.suite();
-        if let Some(at) = their_lines.iter().position(same) {
-            return Ok(Agreement {
-                profile,
-                ours: line,
-                theirs: their_lines.swap_remove(at),
-                sends: true,
-            });
-        }
-    }
-    Err(RestoreError::NoCommonLine)
 }
