@@ -211,6 +211,16 @@ pub enum KeyError {
         /// Bytes of master salt that were given.
         salt: usize,
     },
+    /// A DTLS exporter gave another number of bytes than the suite takes (RFC 5764 §4.2).
+    #[error("{suite} takes {expected} bytes of a DTLS exporter, not {got}")]
+    Exported {
+        /// The suite.
+        suite: CryptoSuite,
+        /// Bytes that the suite takes, for both sides.
+        expected: usize,
+        /// Bytes that were given.
+        got: usize,
+    },
     /// The text is not base64 (RFC 4648 §4).
     #[error("the master key is not base64")]
     Base64,

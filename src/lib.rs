@@ -60,6 +60,8 @@ mod receiver;
 // How keys come to a context.
 pub mod sdes;
 pub mod sip_stacks;
+pub mod dtls;
+mod demux;
 
 // What feeds it.
 mod context;
@@ -76,6 +78,7 @@ mod primitives;
 mod test_vectors;
 
 pub use builder::{Builder, EBitPolicy, SrtcpTag};
+pub use demux::PacketKind;
 pub use error::{
     BuildError, HeaderError, KeyError, KeyRingError, LifetimeError, MkiError, ProtectError,
     RandomError, RocError, UnknownSuite, UnprotectError,

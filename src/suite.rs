@@ -210,6 +210,13 @@ impl CryptoSuite {
         row(self).dtls_profile
     }
 
+    /// The suite of a DTLS-SRTP protection profile. `None` if it is not known.
+    #[must_use]
+    pub fn from_dtls_srtp_profile(profile: u16) -> Option<Self> {
+        let is_profile = |suite: &Self| suite.dtls_srtp_profile() == Some(profile);
+        Self::ALL.into_iter().find(is_profile)
+    }
+
     pub(crate) const fn aes_key_size(self) -> AesKeySize {
         row(self).key
     }
