@@ -272,7 +272,11 @@ fn answer(offer: &str, arguments: &Arguments) -> Result<Answered> {
                 (Some(srtp.profile), Some(srtp.attribute))
             }
             Decision::PlainRtp(plain) => {
-                told += &format!("=> PLAIN RTP in {}: media in the clear\n\n", plain.profile);
+                told += &format!("=> PLAIN RTP in {}: media in the clear", plain.profile);
+                if let Some(reason) = plain.declined {
+                    told += &format!(" ({reason})");
+                }
+                told += "\n\n";
                 (Some(plain.profile), None)
             }
             Decision::Reject(rejection) => {

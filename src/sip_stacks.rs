@@ -17,17 +17,18 @@
 //!
 //! | event | call | and then |
 //! |---|---|---|
-//! | an INVITE or UPDATE goes out | [`offer`](crate::sdes::Session::offer) | its [`profile`](crate::sdes::Offer::profile) and [lines](crate::sdes::Offer::attributes) go into the section; without [keys](crate::sdes::Offer::has_keys) under a secure profile do not call at all |
-//! | the answer comes: in 183, 200, or the ACK after an INVITE without SDP | [`answered`](crate::sdes::Session::answered), for each | apply the changes; after [`Reject`](crate::sdes::Outcome::Reject) ACK and BYE, or CANCEL while early, with `Reason: Q.850;cause=88` |
-//! | an answer comes with another To tag | [`answered_by_fork`](crate::sdes::Session::answered_by_fork) | a session for that dialog; where its sender is [`Missing`](crate::sdes::SenderChange::Missing), UPDATE with a fresh key before media goes there |
+//! | an INVITE or UPDATE goes out | [`offer`](crate::sdes::Session::offer) | its [`profile`](crate::sdes::Offer::profile) and [lines](crate::sdes::Offer::attributes) go into the section; without [keys](crate::sdes::Offer::has_keys) under a secure profile do not call at all, but `rollback` |
+//! | the answer comes: in 183, 200, or the ACK after an INVITE without SDP | [`answered`](crate::sdes::Session::answered), for each | apply the changes; after [`Reject`](crate::sdes::Outcome::Reject) ACK and BYE, or CANCEL while early, with `Reason: Q.850;cause=88`; a session that is to go on needs `rollback` and another offer |
+//! | an answer comes with another To tag | [`answered_by_fork`](crate::sdes::Session::answered_by_fork) | a session for that dialog; where its sender is [`Missing`](crate::sdes::SenderChange::Missing), UPDATE with a fresh key before media goes there; [`end_forks`](crate::sdes::Session::end_forks) when none can come any more |
 //! | our re-INVITE or UPDATE fails, 491 included | [`rollback`](crate::sdes::Session::rollback) | nothing: media never changed |
 //! | an INVITE, re-INVITE or UPDATE comes with an offer | [`offered`](crate::sdes::Session::offered) | write the answer; [`Reject`](crate::sdes::Response::Reject) is 488 with a `Warning`; the call goes on as before |
 //! | … while another exchange is open | | [`ExchangeOpen`](crate::sdes::SessionError::ExchangeOpen) is 491 |
-//! | the 183, 200 or ACK with that answer goes out | [`commit`](crate::sdes::Session::commit) | apply the changes; a repeated answer has [`our_line`](crate::sdes::Session::our_line) again |
+//! | the 183, 200 or ACK with that answer goes out | [`commit`](crate::sdes::Session::commit) | apply the changes; a repeated answer has [`our_line`](crate::sdes::Session::our_line) again; one with another key comes of `offered` again |
 //! | it does not: CANCEL, an error elsewhere | [`rollback`](crate::sdes::Session::rollback) | nothing |
 //! | hold and resume, from either side | as any offer | `c=0.0.0.0` is no address change; keys stay |
 //! | our media moves | [`OurSide::at`](crate::sdes::OurSide::at) the new address | new key, rollover counters of 0, as RFC 4568 §7.1.4 asks |
 //! | [`needs_rekey`](crate::Sender::needs_rekey) | [`offer`](crate::sdes::Session::offer) with [a fresh key](crate::sdes::OurSide::with_fresh_key) | |
+//! | the stream goes on as [`PlainRtp`](crate::sdes::Outcome::PlainRtp), or [out of use](crate::sdes::Outcome::PortZero) | | drop sender and receiver |
 //! | BYE | | drop session, sender and receiver: keys are wiped |
 //!
 //! A call over several sections has a session for each. One TLS hop is what [`Signalling`](crate::sdes::Signalling) asks about: over clear SIP
@@ -37,7 +38,7 @@
 //!
 //! A session does no input or output and waits for nothing. Its changes are `Send`: a channel to the media thread is enough, and no lock is
 //! held while packets are protected. A change makes its context under the old one's counters, so that it has to reach the thread in the order
-//! in which exchanges were committed, and once. The receiver's should be in place when the answer goes out, the sender's may follow.
+//! in which exchanges were committed, and once; nothing checks that. The receiver's should be in place when the answer goes out, the sender's may follow.
 //!
 //! # Where keys live
 //!
@@ -48,7 +49,7 @@
 //!
 //! # With an SDP crate
 //!
-//! The answering side, with [`sdp-types`](https://docs.rs/sdp-types) as the parser and a thread for the media.
+//! Both sides of a call with one audio stream, with [`sdp-types`](https://docs.rs/sdp-types) as the parser and a thread for the media.
 //!
 //! ```
 //! # #[cfg(not(feature = "getrandom"))] fn main() {}
@@ -56,13 +57,16 @@
 //! use std::net::SocketAddr;
 //! use std::sync::mpsc::{self, Receiver as Inbox, Sender as Outbox};
 //!
+//! use sdp_types::{Attribute, Media, MediaType, Session as Sdp, TransportProto};
 //! use srtp_sdes::sdes::{
-//!     MediaSection, OurSide, Outcome, Policy, ReceiverChange, Response, SenderChange, Session, Signalling,
+//!     CryptoAttribute, MediaSection, OurSide, Outcome, Policy, Profile, ReceiverChange, Response,
+//!     SenderChange, Session, Signalling,
 //! };
 //!
 //! /// What the media thread is told.
 //! enum ToMedia {
 //!     Change(Box<SenderChange>, Box<ReceiverChange>),
+//!     Stop,
 //!     FromPeer(Vec<u8>),
 //! }
 //!
@@ -74,54 +78,113 @@
 //! }
 //!
 //! impl Audio {
+//!     /// The body of an INVITE, re-INVITE or UPDATE.
+//!     fn offer(&mut self) -> Option<Vec<u8>> {
+//!         let offer = self.session.offer(OurSide::at(self.local)).ok()?;
+//!         if !offer.has_keys() {
+//!             self.session.rollback(); // the policy wants TLS, for instance
+//!             return None;
+//!         }
+//!         let mut audio = Media::new(MediaType::Audio, 0, TransportProto::RtpAvp, "0 101");
+//!         write(&mut audio, self.local, offer.profile(), offer.attributes());
+//!         let mut sdp = head(self.local);
+//!         sdp.medias.push(audio);
+//!         text(&sdp)
+//!     }
+//!
+//!     /// The answer to that, in whatever message. `Err`: ACK and BYE, or CANCEL.
+//!     fn on_answer(&mut self, body: &[u8]) -> Result<(), &'static str> {
+//!         let sdp = Sdp::parse(body).map_err(|_| "no SDP")?;
+//!         let (audio, from) = audio_of(&sdp).ok_or("no audio")?;
+//!         let outcome = read(audio, |section| self.session.answered(section, from));
+//!         outcome.map_or(Ok(()), |outcome| self.apply(outcome))
+//!     }
+//!
 //!     /// An INVITE, re-INVITE or UPDATE: the body of the 200, or the status that refuses it.
 //!     fn on_offer(&mut self, body: &[u8]) -> Result<Vec<u8>, u16> {
-//!         let mut sdp = sdp_types::Session::parse(body).map_err(|_| 400u16)?;
-//!         let connection = sdp.connection.clone();
-//!         let audio = sdp.medias.iter_mut().find(|it| it.media == "audio").ok_or(488u16)?;
-//!         let lines: Vec<String> = audio
-//!             .attributes
-//!             .iter()
-//!             .map(|it| format!("{}:{}", it.attribute, it.value.as_deref().unwrap_or_default()))
-//!             .collect();
-//!         let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
-//!         let section = MediaSection { transport: &audio.proto, port: audio.port, attributes: &lines };
-//!         let connection = audio.connections.first().or(connection.as_ref());
-//!         let from = connection.and_then(|it| it.connection_address.parse().ok());
-//!         let from = from.map(|ip| SocketAddr::new(ip, audio.port));
-//!
-//!         let reply = self.session.offered(&section, from, OurSide::at(self.local));
-//!         let reply = reply.map_err(|_| 491u16)?;
-//!         audio.attributes.retain(|it| it.attribute != "crypto");
-//!         match reply.response {
+//!         let sdp = Sdp::parse(body).map_err(|_| 400u16)?;
+//!         let (audio, from) = audio_of(&sdp).ok_or(488u16)?;
+//!         let ours = OurSide::at(self.local);
+//!         let reply = read(audio, |section| self.session.offered(section, from, ours));
+//!         let mut answered = Media { attributes: Vec::new(), connections: Vec::new(), ..audio.clone() };
+//!         match reply.map_err(|_| 491u16)?.response {
 //!             Response::Srtp { profile, attribute, .. } => {
-//!                 audio.proto = profile.name().into();
-//!                 audio.attributes.push(sdp_types::Attribute {
-//!                     attribute: "crypto".into(),
-//!                     value: Some(attribute.secret_value().into()),
-//!                 });
-//!                 audio.port = self.local.port();
+//!                 write(&mut answered, self.local, profile, [&*attribute]);
 //!             }
+//!             Response::PortZero => answered.port = 0,
 //!             // Plain RTP has to be wanted: here it is not.
 //!             Response::PlainRtp(_) => {
 //!                 self.session.rollback();
 //!                 return Err(488);
 //!             }
-//!             Response::PortZero => audio.port = 0,
-//!             Response::Reject(_) | _ => return Err(488),
+//!             _ => return Err(488),
 //!         }
-//!         let mut answer = Vec::new();
-//!         sdp.write(&mut answer).map_err(|_| 500u16)?;
-//!         Ok(answer)
+//!         let refused = |media: &Media| Media { port: 0, attributes: Vec::new(), ..media.clone() };
+//!         let mut answer = head(self.local);
+//!         answer.medias = sdp.medias.iter().map(refused).collect();
+//!         let at = sdp.medias.iter().position(|it| it.media == "audio").ok_or(488u16)?;
+//!         answer.medias[at] = answered;
+//!         text(&answer).ok_or(500)
 //!     }
 //!
 //!     /// The answer has gone out.
 //!     fn on_answer_sent(&mut self) {
-//!         if let Ok(Outcome::Srtp(changes)) = self.session.commit() {
-//!             let change = ToMedia::Change(changes.sender.into(), changes.receiver.into());
-//!             self.media.send(change).unwrap();
+//!         if let Ok(outcome) = self.session.commit() {
+//!             self.apply(outcome).unwrap();
 //!         }
 //!     }
+//!
+//!     fn apply(&mut self, outcome: Outcome) -> Result<(), &'static str> {
+//!         let message = match outcome {
+//!             Outcome::Srtp(changes) => ToMedia::Change(changes.sender.into(), changes.receiver.into()),
+//!             Outcome::PortZero => ToMedia::Stop,
+//!             _ => return Err("Reason: Q.850;cause=88"),
+//!         };
+//!         self.media.send(message).map_err(|_| "the media has ended")
+//!     }
+//! }
+//!
+//! /// The session level of what we send.
+//! fn head(local: SocketAddr) -> Sdp {
+//!     let ip = local.ip();
+//!     let head = format!("v=0\r\no=- 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\n");
+//!     Sdp::parse(head.as_bytes()).unwrap()
+//! }
+//!
+//! /// Our section, with our crypto lines.
+//! fn write<'l>(
+//!     audio: &mut Media,
+//!     local: SocketAddr,
+//!     profile: Profile,
+//!     lines: impl IntoIterator<Item = &'l CryptoAttribute>,
+//! ) {
+//!     audio.port = local.port();
+//!     audio.proto = profile.name().into();
+//!     audio.attributes.extend(lines.into_iter().map(|line| Attribute {
+//!         attribute: "crypto".into(),
+//!         value: Some(line.secret_value().into()),
+//!     }));
+//! }
+//!
+//! /// The audio section, and where its sender wants media.
+//! fn audio_of(sdp: &Sdp) -> Option<(&Media, Option<SocketAddr>)> {
+//!     let audio = sdp.medias.iter().find(|it| it.media == "audio")?;
+//!     let connection = audio.connections.first().or(sdp.connection.as_ref());
+//!     let ip = connection.and_then(|it| it.connection_address.parse().ok());
+//!     Some((audio, ip.map(|ip| SocketAddr::new(ip, audio.port))))
+//! }
+//!
+//! /// A section as a session takes it.
+//! fn read<T>(audio: &Media, take: impl FnOnce(&MediaSection<'_>) -> T) -> T {
+//!     let line = |it: &Attribute| format!("{}:{}", it.attribute, it.value.as_deref().unwrap_or_default());
+//!     let lines: Vec<String> = audio.attributes.iter().map(line).collect();
+//!     let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+//!     take(&MediaSection { transport: &audio.proto, port: audio.port, attributes: &lines })
+//! }
+//!
+//! fn text(sdp: &Sdp) -> Option<Vec<u8>> {
+//!     let mut body = Vec::new();
+//!     sdp.write(&mut body).ok().map(|_| body)
 //! }
 //!
 //! /// The media thread: counts what was authentic.
@@ -133,9 +196,10 @@
 //!                 theirs.apply(&mut receiver).unwrap();
 //!                 ours.apply(&mut sender).unwrap();
 //!             }
+//!             ToMedia::Stop => (sender, receiver) = (None, None),
 //!             ToMedia::FromPeer(mut packet) => {
-//!                 let receiver = receiver.as_mut().unwrap();
-//!                 authentic += u32::from(receiver.unprotect_rtp(&mut packet).is_ok());
+//!                 let opened = receiver.as_mut().map(|it| it.unprotect_rtp(&mut packet).is_ok());
+//!                 authentic += u32::from(opened == Some(true));
 //!             }
 //!         }
 //!     }
@@ -143,49 +207,55 @@
 //! }
 //!
 //! # use srtp_sdes::{CryptoSuite, MasterKey, Sender};
-//! let (outbox, inbox) = mpsc::channel();
-//! let thread = std::thread::spawn(|| media(inbox));
-//! let mut audio = Audio {
-//!     session: Session::new(&Policy::compatible(), Signalling::Secure),
-//!     local: "192.0.2.1:29078".parse().unwrap(),
-//!     media: outbox,
+//! let audio = |local: &str| {
+//!     let (outbox, inbox) = mpsc::channel();
+//!     let session = Session::new(&Policy::compatible(), Signalling::Secure);
+//!     let audio = Audio { session, local: local.parse().unwrap(), media: outbox };
+//!     (audio, std::thread::spawn(|| media(inbox)))
 //! };
-//! let offer = |key: &str| format!(
-//!     "v=0\r\no=- 1 1 IN IP4 192.0.2.2\r\ns=-\r\nc=IN IP4 192.0.2.2\r\nt=0 0\r\n\
-//!      m=audio 51895 RTP/AVP 0 101\r\na=crypto:5 AES_CM_128_HMAC_SHA1_80 inline:{key}\r\n"
-//! );
+//! let (mut caller, callers_media) = audio("192.0.2.2:51895");
+//! let (mut callee, callees_media) = audio("192.0.2.1:29078");
 //! # let mut seq = 0;
-//! # let mut packet = |peer: &mut Sender| {
+//! # let suite = CryptoSuite::AesCm128HmacSha1_80;
+//! # let mut hears = |callee: &Audio, line: &str| {
+//! #     let key = line.split("inline:").nth(1).unwrap().lines().next().unwrap();
 //! #     seq += 1;
 //! #     let mut packet = vec![0x80, 0, 0, seq, 0, 0, 0, 0, 0, 0, 0, 1, 0xff];
+//! #     let mut peer = Sender::new(MasterKey::from_base64(suite, key).unwrap());
 //! #     peer.protect_rtp_vec(&mut packet).unwrap();
-//! #     ToMedia::FromPeer(packet)
+//! #     callee.media.send(ToMedia::FromPeer(packet)).unwrap();
 //! # };
-//! let first = "TCkr9L8rtn4+aJXoeA1eiQcTAniJOvkYXUnZ5KTw";
-//! let answer = audio.on_offer(offer(first).as_bytes()).unwrap();
-//! assert!(String::from_utf8(answer.clone()).unwrap().contains("a=crypto:5 AES_CM_128_HMAC_SHA1_80 inline:"));
-//! audio.on_answer_sent();
-//! # let suite = CryptoSuite::AesCm128HmacSha1_80;
-//! # let mut old = Sender::new(MasterKey::from_base64(suite, first).unwrap());
-//! # audio.media.send(packet(&mut old)).unwrap();
 //!
-//! // The session is refreshed: nothing changes, our line is the same.
-//! assert_eq!(audio.on_offer(offer(first).as_bytes()), Ok(answer));
-//! audio.on_answer_sent();
+//! // INVITE, and 200.
+//! let invite = caller.offer().unwrap();
+//! let answer = callee.on_offer(&invite).unwrap();
+//! callee.on_answer_sent();
+//! caller.on_answer(&answer).unwrap();
+//! # let first = String::from_utf8(invite.clone()).unwrap();
+//! # hears(&callee, &first);
 //!
-//! // The peer has a new key. What it sent before under the old one may still come in.
-//! let second = "CYuxgxVh3SpfdN4uXoR5M709+19SQMuNepdP0Dw8";
-//! audio.on_offer(offer(second).as_bytes()).unwrap();
-//! audio.on_answer_sent();
-//! # let mut new = Sender::new(MasterKey::from_base64(suite, second).unwrap());
-//! # audio.media.send(packet(&mut new)).unwrap();
-//! # audio.media.send(packet(&mut old)).unwrap();
+//! // The session is refreshed: our line and key are the same, and so is the answer.
+//! let refresh = caller.offer().unwrap();
+//! assert_eq!(callee.on_offer(&refresh).unwrap(), answer);
+//! callee.on_answer_sent();
+//! caller.on_answer(&answer).unwrap();
+//!
+//! // The caller's media moves, and gets a new key. What it sent before under the old one may still come in.
+//! caller.local = "192.0.2.2:51999".parse().unwrap();
+//! let moved = caller.offer().unwrap();
+//! let answer = callee.on_offer(&moved).unwrap();
+//! callee.on_answer_sent();
+//! caller.on_answer(&answer).unwrap();
+//! # hears(&callee, std::str::from_utf8(&moved).unwrap());
+//! # hears(&callee, &first);
 //!
 //! // An offer without keys is refused, and the media goes on.
-//! let plain = offer(second).replace("a=crypto", "a=x-crypto");
-//! assert_eq!(audio.on_offer(plain.as_bytes()), Err(488));
-//! # audio.media.send(packet(&mut new)).unwrap();
-//! drop(audio);
-//! assert_eq!(thread.join().unwrap(), 4);
+//! let plain = String::from_utf8(moved.clone()).unwrap().replace("a=crypto", "a=x-crypto");
+//! assert_eq!(callee.on_offer(plain.as_bytes()), Err(488));
+//! # hears(&callee, std::str::from_utf8(&moved).unwrap());
+//! drop((caller, callee));
+//! # let heard = callees_media.join().unwrap();
+//! # callers_media.join().unwrap();
+//! # assert_eq!(heard, 4);
 //! # }
 //! ```

@@ -310,22 +310,60 @@ fn a_line_that_follows_a_lost_sender_begins_with_a_sender_of_its_own() {
 }
 
 #[test]
-fn a_fork_of_a_re_offer_begins_with_contexts_of_its_own() {
+fn a_fork_answers_the_invite_whatever_offers_came_after_it() {
     let (mut session, _) = offerer(&one_suite());
-    session
-        .offer_with(at(US).with_fresh_key(), always(2))
-        .unwrap();
+    session.offer_with(at("192.0.2.7:4000"), always(2)).unwrap();
     let answer = [line(1, SUITE, 102, "")];
-    let (_, outcome) = with_section("RTP/SAVP", &answer, |answer| {
-        session
-            .answered_by_fork(answer, Some(address(PEER)))
+    let forked = |session: &mut Session| {
+        with_section("RTP/SAVP", &answer, |answer| {
+            session.answered_by_fork(answer, Some(address(PEER)))
+        })
+    };
+    for _ in 0..2 {
+        let (fork, outcome) = forked(&mut session).unwrap();
+        let of_fork = changes(outcome);
+        assert!(matches!(of_fork.sender, SenderChange::Missing));
+        assert!(matches!(of_fork.receiver, ReceiverChange::Start(_)));
+        let told = fork.our_line().unwrap().keys()[0].secret_base64();
+        assert_eq!(*told, *key(SUITE, 1).secret_base64(), "the INVITE's key");
+    }
+    let own = changes(answered(&mut session, &line(1, SUITE, 103, ""), PEER));
+    assert!(matches!(own.sender, SenderChange::Start(_)), "the UPDATE's");
+    // Once more after the UPDATE, until nobody is expected.
+    assert!(forked(&mut session).is_ok());
+    let (mut fork, _) = forked(&mut session).unwrap();
+    assert!(forked(&mut fork).is_err(), "a fork made no INVITE");
+    session.end_forks();
+    session.offer_with(at(US), always(3)).unwrap();
+    assert!(forked(&mut session).is_err());
+}
+
+#[test]
+fn no_fork_comes_of_an_invite_that_was_the_peers_or_refused() {
+    let answer = [line(1, SUITE, 102, "")];
+    let forked = |session: &mut Session| {
+        with_section("RTP/SAVP", &answer, |answer| {
+            session.answered_by_fork(answer, None).is_ok()
+        })
+    };
+    let mut session = Session::new(&one_suite(), Signalling::Secure);
+    assert!(!forked(&mut session));
+    session.offer_with(at(US), always(1)).unwrap();
+    session.rollback();
+    assert!(!forked(&mut session));
+    session.offer_with(at(US), always(2)).unwrap();
+    assert!(!forked(&mut session), "not the first offer");
+
+    let mut answerer = Session::new(&one_suite(), Signalling::Secure);
+    let offer = [line(1, SUITE, 101, "")];
+    with_section("RTP/SAVP", &offer, |offer| {
+        answerer
+            .offered_with(offer, None, at(US), always(1))
             .unwrap()
     });
-    let of_fork = changes(outcome);
-    assert!(matches!(of_fork.sender, SenderChange::Start(_)));
-    assert!(matches!(of_fork.receiver, ReceiverChange::Start(_)));
-    let own = changes(answered(&mut session, &line(1, SUITE, 103, ""), PEER));
-    assert!(matches!(own.sender, SenderChange::Missing));
+    let _ = answerer.commit().unwrap();
+    answerer.offer_with(at(US), always(2)).unwrap();
+    assert!(!forked(&mut answerer));
 }
 
 #[test]
@@ -825,4 +863,34 @@ fn a_later_offer_without_the_suite_in_use_is_answered_with_another_and_says_whic
     let verdicts: Vec<_> = reply.diagnoses.iter().map(|it| it.verdict).collect();
     let suite = Verdict::Unacceptable(Unacceptable::Suite);
     assert_eq!(verdicts, [suite, Verdict::Chosen]);
+}
+
+#[test]
+fn a_key_that_the_peer_gave_up_is_refused_or_begins_a_new_receiver_as_the_policy_says() {
+    let offers = [101, 102, 101].map(|seed| line(1, SUITE, seed, ""));
+    for (policy, accepts) in [
+        (one_suite(), false),
+        (one_suite().accept_reused_keys(), true),
+    ] {
+        let (mut session, first) = offerer(&policy);
+        let (mut sender, mut receiver) = (None, None);
+        first.apply(&mut sender, &mut receiver).unwrap();
+        let again = offered(&mut session, &offers[1], PEER, at(US), 2);
+        assert!(accepted(&again).contains("a=crypto:1"));
+        let change = changes(session.commit().unwrap());
+        change.apply(&mut sender, &mut receiver).unwrap();
+
+        let back = offered(&mut session, &offers[2], PEER, at(US), 3);
+        assert_eq!(matches!(back.response, Response::Srtp { .. }), accepts);
+        if accepts {
+            let change = changes(session.commit().unwrap());
+            assert!(matches!(change.receiver, ReceiverChange::Start(_)));
+            assert!(matches!(change.sender, SenderChange::Keep));
+            change.apply(&mut sender, &mut receiver).unwrap();
+            let mut packet = rtp(SSRC, 1, b"again");
+            let mut peer = Sender::new(key(SUITE, 101));
+            peer.protect_rtp_vec(&mut packet).unwrap();
+            assert!(receiver.unwrap().unprotect_rtp(&mut packet).is_ok());
+        }
+    }
 }

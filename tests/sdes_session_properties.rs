@@ -203,6 +203,8 @@ struct Side {
     seq: u16,
     /// Another dialog has the sender.
     is_mute: bool,
+    /// Offers of its own that it made, and those that it would answer.
+    exchanges: u32,
     /// Key, SSRC, plane and index of each packet that it sent.
     sent: BTreeSet<(Vec<u8>, u32, bool, u64)>,
 }
@@ -255,6 +257,7 @@ impl Side {
             made: 0,
             seq: 60_000,
             is_mute: false,
+            exchanges: 0,
             sent: BTreeSet::new(),
         }
     }
@@ -325,11 +328,13 @@ impl Side {
             Ok(offer) => {
                 assert!(offer.has_keys() || !had_leg);
                 let lines = offer.attributes().map(|it| it.secret_line().to_string());
-                Some(Sent {
+                let sent = Sent {
                     transport: offer.profile().name(),
                     port,
                     lines: lines.collect(),
-                })
+                };
+                self.exchanges += 1;
+                Some(sent)
             }
             Err(error) => {
                 assert!(wish.repeats.is_some(), "{error:?}");
@@ -347,6 +352,7 @@ impl Side {
             assert!(wish.repeats.is_some() && !self.session.has_open_exchange());
             return None;
         };
+        self.exchanges += u32::from(self.session.has_open_exchange());
         let sent = |transport, port, lines| Sent {
             transport,
             port,
@@ -528,7 +534,6 @@ impl Call {
             *on_their_way = offerer.send(exchange.stride);
             return Came::Nothing;
         };
-        let has_begun = offerer.session.leg().is_some() || answerer.session.leg().is_some();
         let answer = match exchange.fate {
             Fate::Lost => None,
             Fate::Glare => {
@@ -572,10 +577,14 @@ impl Call {
 
         // A second re-key ends the first one's overlap.
         let mut from_answerer = answers.len() == 1;
-        if exchange.fate == Fate::AnsweredByForkAlone && !has_begun {
-            let (fork, outcome) = answers[0]
-                .read(|it| offerer.session.answered_by_fork(it, them))
-                .unwrap();
+        let forked = match exchange.fate {
+            Fate::AnsweredByForkAlone if offerer.exchanges == 1 => {
+                answers[0].read(|it| offerer.session.answered_by_fork(it, them).ok())
+            }
+            _ => None,
+        };
+        // Dialogs come of the first offer alone.
+        if let Some((fork, outcome)) = forked {
             offerer.session = fork;
             if matches!(outcome, Outcome::Reject(_)) {
                 return Came::Over;
@@ -648,6 +657,10 @@ impl Call {
 impl Side {
     /// Somebody else, who knows our offer, answers it first, and gets what we send under the key of its line.
     fn is_answered_by_fork(&mut self, offer: &Sent, policy: &Policy) {
+        // Dialogs come of the first offer alone.
+        if self.exchanges > 1 {
+            return;
+        }
         let mut stranger = Side::new(0xff, policy);
         let wish = Wish {
             moves: false,
@@ -662,9 +675,8 @@ impl Side {
         };
         let outcome = stranger.session.commit().unwrap();
         let _ = stranger.apply(outcome);
-        let (fork, outcome) = answer
-            .read(|it| self.session.answered_by_fork(it, None))
-            .unwrap();
+        let forked = answer.read(|it| self.session.answered_by_fork(it, None));
+        let (fork, outcome) = forked.unwrap();
         if matches!(outcome, Outcome::Reject(_)) {
             return;
         }

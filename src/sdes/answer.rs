@@ -73,10 +73,7 @@ impl SrtpAnswer {
     #[must_use]
     pub fn secret_answer(&self, sdp: &str, section: usize) -> Option<Zeroizing<String>> {
         let configuration = self.configuration.as_ref();
-        let lines = core::iter::once(self.attribute.secret_line())
-            .chain(configuration.map(|it| it.line().into()))
-            .collect();
-        sdp::with_lines(sdp, section, self.profile, lines, &["crypto", "acfg"])
+        sdp::answer_text(sdp, section, self.profile, &self.attribute, configuration)
     }
 
     /// The contexts, with every negotiated parameter applied: what we send and what we receive.

@@ -44,7 +44,7 @@ pub enum Verdict {
 pub struct PlainRtp {
     /// The profile of the `m=` line: a plain one.
     pub profile: Profile,
-    /// Why keys that were offered were declined. `None` if there were none.
+    /// Why crypto lines of the section were declined. `None` if it had none, whatever its potential configurations have.
     pub declined: Option<RejectReason>,
 }
 

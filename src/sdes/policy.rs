@@ -94,6 +94,7 @@ pub struct Policy {
     pub(super) keeps_suite: bool,
     pub(super) allows_downgrade: bool,
     pub(super) restarts_roc: bool,
+    pub(super) accepts_reused_keys: bool,
     pub(super) overlap: Overlap,
     /// Attributes that a potential configuration may demand; `None` if none is answered.
     pub(super) capabilities: Option<Vec<String>>,
@@ -122,6 +123,7 @@ impl Policy {
             keeps_suite: false,
             allows_downgrade: false,
             restarts_roc: false,
+            accepts_reused_keys: false,
             overlap: Overlap::default(),
             capabilities: None,
             allows_unencrypted_srtp: false,
@@ -144,7 +146,8 @@ impl Policy {
         Self::with(SrtpMode::Required, &suites)
     }
 
-    /// Opportunistic SRTP in `RTP/AVP`, `AES_CM_128_HMAC_SHA1_80` first, which every peer has, and three lines, which fit every INVITE.
+    /// Opportunistic SRTP in `RTP/AVP`, with three lines, which fit every INVITE: `AES_CM_128_HMAC_SHA1_80` first, which every peer has, then
+    /// `AES_CM_128_HMAC_SHA1_32` and `AES_256_CM_HMAC_SHA1_80`.
     /// In an answer the order of the offer decides, unless [`order`](Policy::order) says otherwise.
     #[must_use]
     pub fn compatible() -> Self {
@@ -315,6 +318,15 @@ impl Policy {
     #[must_use]
     pub fn restart_roc_on_rekey(mut self) -> Self {
         self.restarts_roc = true;
+        self
+    }
+
+    /// Accepts a key of the peer's that was in use before and was given up: from peers that come back with the same key after port 0, or answer
+    /// with an earlier one. A new receiver begins then, and **packets that came under the key before are accepted once more** (RFC 3711 §9.2).
+    /// Default: refused.
+    #[must_use]
+    pub fn accept_reused_keys(mut self) -> Self {
+        self.accepts_reused_keys = true;
         self
     }
 

@@ -7,6 +7,7 @@ use core::net::{IpAddr, SocketAddr};
 use zeroize::Zeroizing;
 
 use super::attribute::{CryptoAttribute, Line, ParseMode};
+use super::configuration::ActualConfiguration;
 use super::decision::{Diagnosis, Verdict};
 use super::error::SkipReason;
 use super::media::{MediaSection, Profile};
@@ -184,8 +185,22 @@ pub fn with_secret_lines<'l>(
     with_lines(sdp, section, profile, lines, &["crypto"])
 }
 
+/// As [`with_secret_lines`], for an answer's line and the potential configuration that it takes.
+pub(super) fn answer_text(
+    sdp: &str,
+    section: usize,
+    profile: Profile,
+    line: &CryptoAttribute,
+    configuration: Option<&ActualConfiguration>,
+) -> Option<Zeroizing<String>> {
+    let lines = core::iter::once(line.secret_line())
+        .chain(configuration.map(|it| it.line().into()))
+        .collect();
+    with_lines(sdp, section, profile, lines, &["crypto", "acfg"])
+}
+
 /// As [`with_secret_lines`]. The lines stand in the place of all attributes with the names in `replaced`.
-pub(super) fn with_lines(
+fn with_lines(
     sdp: &str,
     section: usize,
     profile: Profile,

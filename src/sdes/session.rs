@@ -35,12 +35,17 @@ use known::KnownKeys;
 /// by their bytes, and go on under the same suite, MKI and key derivation rate, whatever the text of a line or its tag. For each key that we
 /// offered or that was in use, 16 bytes are kept, by which it would be recognised.
 ///
-/// A stream that was taken out of use (port 0), or went on as plain RTP, comes back as a new one: with keys that were not in use before.
+/// A stream that was taken out of use (port 0), or went on as plain RTP, comes back as a new one, with keys of both sides that were not in use before. A
+/// peer that comes back with an old one is refused, unless the policy [accepts that](crate::sdes::Policy::accept_reused_keys).
 pub struct Session {
     policy: Policy,
     signalling: Signalling,
     agreed: Agreed,
     exchange: Exchange,
+    /// The offer of the INVITE that began the dialog, once a later exchange has closed it here: other dialogs may still come of it.
+    invite: Option<Box<OpenOffer>>,
+    /// Has there been an offer, of either side?
+    began: bool,
     addresses: Addresses,
     known: KnownKeys,
 }
@@ -74,6 +79,8 @@ struct OpenOffer {
     address: Option<SocketAddr>,
     /// Do new keys mean a new sender?
     starts: bool,
+    /// Is it the first of its dialog, of which others may come?
+    is_first: bool,
     answered: bool,
 }
 
@@ -132,6 +139,8 @@ impl Session {
             signalling,
             agreed: None,
             exchange: Exchange::None,
+            invite: None,
+            began: false,
             addresses: Addresses::default(),
             known: KnownKeys::default(),
         }
@@ -139,7 +148,8 @@ impl Session {
 
     /// Makes an offer, with fresh keys from the operating system where new ones are needed.
     ///
-    /// While no SRTP is agreed it is that of the policy; see [`Offer::new`]. After that it has the line in use, with its tag and key; or a fresh key
+    /// While no SRTP is agreed it is that of the policy; see [`Offer::new`], which may have no keys: that too is an exchange until
+    /// [`rollback`](Self::rollback). After that it has the line in use, with its tag and key; or a fresh key
     /// at a new address, on request, or if we [have no sender](SenderChange::Missing). Our sender stays as it is until the answer.
     ///
     /// # Errors
@@ -168,9 +178,10 @@ impl Session {
             offer,
             address: ours.address,
             starts: self.new_key_starts(ours, None),
+            is_first: !self.began,
             answered: false,
         };
-        self.exchange = Exchange::Ours(Box::new(open));
+        self.open(Exchange::Ours(Box::new(open)));
         match &self.exchange {
             Exchange::Ours(open) => Ok(&open.offer),
             _ => Err(SessionError::ExchangeOpen),
@@ -181,10 +192,12 @@ impl Session {
     /// it is rejected or passed on.
     ///
     /// The offer stays open for later answers (RFC 4568 has the peer's early media under its keys, and several stacks answer 183 and 200
-    /// differently): the same again changes nothing, other keys are taken as a re-key. The next offer, of either side, closes it.
+    /// differently): the last one again changes nothing, other keys are taken as a re-key. A key that was given up in between is
+    /// [refused](crate::sdes::RejectReason::KeyReused), so that answers go in here once each, in their order, without retransmissions. The next offer,
+    /// of either side, closes it.
     ///
     /// # Errors
-    /// [`NoExchange`] if no offer of ours is open; nothing changed then.
+    /// [`NoExchange`] if no offer of ours is open; nothing changed then. For an answer that repeats an earlier one it means just that.
     pub fn answered(
         &mut self,
         answer: &MediaSection<'_>,
@@ -204,25 +217,34 @@ impl Session {
         }
     }
 
-    /// Takes an answer of another dialog that the same INVITE has led to, and makes that dialog's session.
+    /// Takes an answer of another dialog that the same INVITE has led to, and makes that dialog's session. It answers the first offer of this session,
+    /// whatever offers came after it here; ask the session that made that offer, not one of its forks.
     ///
     /// The first answer to a line takes its sender. A later one gets [`SenderChange::Missing`], and is to be offered a fresh key. This session's own
     /// exchange stays as open as it was.
     ///
     /// # Errors
-    /// [`NoExchange`] if no offer of ours is open; nothing changed then.
+    /// [`NoExchange`] if the first offer was not ours, was rolled back, or [`no forks`](Self::end_forks) are expected any more; nothing changed then.
     pub fn answered_by_fork(
         &mut self,
         answer: &MediaSection<'_>,
         address: Option<SocketAddr>,
     ) -> Result<(Self, Outcome), NoExchange> {
-        let Exchange::Ours(open) = &mut self.exchange else {
-            return Err(NoExchange);
+        let open = match &mut self.exchange {
+            Exchange::Ours(open) if open.is_first => open,
+            _ => self.invite.as_mut().ok_or(NoExchange)?,
         };
         let mut fork = Self::new(&self.policy, self.signalling);
+        fork.began = true;
         fork.known = self.known.of_ours();
         let outcome = fork.take_answer(open, answer, address);
         Ok((fork, outcome))
+    }
+
+    /// No more dialogs will come of the INVITE: 64 * T1, 32 seconds, after its first 2xx (RFC 3261 §13.2.2.4). The keys of its offer that nobody
+    /// accepted are wiped; until then they are kept.
+    pub fn end_forks(&mut self) {
+        self.invite = None;
     }
 
     /// Takes an offer of the peer's, with its address as `c=` and `m=` say, if that is known, and prepares the answer, with a fresh key from the
@@ -238,6 +260,23 @@ impl Session {
         ours: OurSide,
     ) -> Result<Reply, SessionError<crate::RandomError>> {
         self.offered_with(offer, address, ours, MasterKey::generate)
+    }
+
+    /// [`offered`](Self::offered), for a section whose potential configurations (RFC 5939) may refer to capabilities among the
+    /// [attributes of the session level](super::session_attributes).
+    ///
+    /// # Errors
+    /// [`SessionError`] if an exchange is going on, or no key is to be had; nothing changed then.
+    #[cfg(feature = "getrandom")]
+    pub fn offered_in_session(
+        &mut self,
+        session_attributes: &[&str],
+        offer: &MediaSection<'_>,
+        address: Option<SocketAddr>,
+        ours: OurSide,
+    ) -> Result<Reply, SessionError<crate::RandomError>> {
+        let generate = MasterKey::generate;
+        self.offered_in_session_with(session_attributes, offer, address, ours, generate)
     }
 
     /// [`offered`](Self::offered), with a key made by `generate`.
@@ -271,11 +310,14 @@ impl Session {
         let (reply, prepared) = self
             .prepare(session_attributes, offer, address, ours, &mut generate)
             .map_err(SessionError::Keys)?;
-        self.exchange = prepared.map_or(Exchange::None, |it| Exchange::Theirs(Box::new(it)));
+        if let Some(prepared) = prepared {
+            self.open(Exchange::Theirs(Box::new(prepared)));
+        }
         Ok(reply)
     }
 
-    /// The answer that was prepared is sent: what it says is agreed.
+    /// The answer that was prepared is sent: what it says is agreed. When a later response to the same INVITE is to carry other keys, hand its offer
+    /// to [`offered`](Self::offered) once more.
     ///
     /// # Errors
     /// [`NoExchange`] if no answer is prepared, as when it was a refusal; nothing changed then.
@@ -359,6 +401,7 @@ impl Session {
         let agreement = restore::agreement_of(ours.0, theirs.0, policy)?;
         (session.addresses.ours, _) = plan::moved_to(None, ours.1);
         (session.addresses.theirs, _) = plan::moved_to(None, theirs.1);
+        session.began = true;
         session.agree(Some(Box::new(agreement)));
         Ok(session)
     }
@@ -371,6 +414,16 @@ impl Session {
         self.agreed = agreed;
         if let Some(agreement) = &self.agreed {
             self.known.add(&agreement.ours, &agreement.theirs);
+        }
+    }
+
+    /// Begins an exchange. The one before it is over.
+    fn open(&mut self, exchange: Exchange) {
+        self.began = true;
+        if let Exchange::Ours(open) = core::mem::replace(&mut self.exchange, exchange)
+            && open.is_first
+        {
+            self.invite = Some(open);
         }
     }
 

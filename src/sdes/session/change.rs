@@ -1,16 +1,20 @@
 //! What an offer/answer exchange changes, for whoever holds the sender and the receiver.
 
-use alloc::{boxed::Box, vec::Vec};
+use alloc::{boxed::Box, string::String, vec::Vec};
+
+use zeroize::Zeroizing;
 
 use crate::error::BuildError;
 use crate::sdes::attribute::CryptoAttribute;
 use crate::sdes::configuration::{ActualConfiguration, ConfigurationDiagnosis};
 use crate::sdes::decision::{Diagnosis, PlainRtp, Rejection};
 use crate::sdes::media::Profile;
+use crate::sdes::sdp;
 use crate::{Overlap, Receiver, ReceiverBuilder, RocAfterRekey, Sender, SenderBuilder};
 
-/// What to answer to an offer of the peer's. Nothing has changed yet: [`Session::commit`](super::Session::commit) when the answer is sent,
-/// [`Session::rollback`](super::Session::rollback) if it is not.
+/// What to answer to an offer of the peer's. Nothing has changed yet. After [`Srtp`](Response::Srtp), [`PlainRtp`](Response::PlainRtp) and
+/// [`PortZero`](Response::PortZero) an exchange is open: [`Session::commit`](super::Session::commit) when the answer is sent,
+/// [`Session::rollback`](super::Session::rollback) if it is not. After the others there is nothing to commit.
 #[derive(Debug)]
 pub struct Reply {
     /// The answer.
@@ -22,6 +26,20 @@ pub struct Reply {
 }
 
 impl Reply {
+    /// **Secret:** the answer's text with what this reply says of its `section`th media section (from 0): profile, crypto line, and `a=acfg` if a potential
+    /// configuration was chosen. `None` if there is no such section, or the response is not SRTP.
+    #[must_use]
+    pub fn secret_answer(&self, sdp: &str, section: usize) -> Option<Zeroizing<String>> {
+        match &self.response {
+            Response::Srtp {
+                profile,
+                attribute,
+                configuration,
+            } => sdp::answer_text(sdp, section, *profile, attribute, configuration.as_ref()),
+            _ => None,
+        }
+    }
+
     pub(super) fn new(response: Response, diagnoses: Vec<Diagnosis>) -> Self {
         let configurations = Vec::new();
         Self {
@@ -69,7 +87,9 @@ pub enum Outcome {
     PlainRtp(PlainRtp),
     /// The stream is out of use: port 0. Contexts that there were are to be dropped.
     PortZero,
-    /// The answer is not acceptable: the stream, or the call, has to end (see [`Rejection::sip_hint`]). Nothing changed.
+    /// The answer is not acceptable: the stream, or the call, has to end (see [`Rejection::sip_hint`]). Nothing changed, and the offer is still open,
+    /// for a better answer; [`Session::rollback`](super::Session::rollback) closes it. The peer takes its answer for agreed: a call
+    /// that is to go on needs another offer.
     Reject(Rejection),
     /// The policy is to bypass: the crypto lines go on to the party whose media it is.
     PassOn,
@@ -97,8 +117,8 @@ pub enum SenderChange {
     Keep,
     /// The sender goes on under a new key, with its rollover counters (RFC 3711 §3.3.1).
     Rekey(SenderRekey),
-    /// A new sender, with a new key and rollover counters of 0: the first, or that at a new address of either side (RFC 4568 §7.1.4), or as
-    /// the policy [says](crate::sdes::Policy::restart_roc_on_rekey).
+    /// A new sender, with a new key and rollover counters of 0: the first one, or what comes of a new key when either side's address
+    /// changes (RFC 4568 §7.1.4), or of any new key if the policy [says so](crate::sdes::Policy::restart_roc_on_rekey).
     Start(Box<Sender>),
     /// There is none: an earlier answer, of another dialog or to another line, has taken the key. To send here, offer anew: that offer has a
     /// fresh key (RFC 4568 §7.3).
@@ -145,10 +165,11 @@ impl ReceiverRekey {
 }
 
 impl SenderChange {
-    /// Makes the change. Where there is no sender, a re-key makes one, with rollover counters of 0.
+    /// Makes the change. Where there is no sender, a re-key makes one, with rollover counters of 0. Nothing tells changes of one session from those
+    /// of another, or one from the next: each belongs to its own context, in the order of the exchanges, once.
     ///
     /// # Errors
-    /// [`BuildError`] if `sender` is not the one that the changes of this session made; it is unchanged then.
+    /// [`BuildError`] if the new key was in this sender before, which it was not if the changes were made in order; it is unchanged then.
     pub fn apply(self, sender: &mut Option<Sender>) -> Result<(), BuildError> {
         match (self, sender) {
             (Self::Keep, _) => {}
@@ -162,10 +183,11 @@ impl SenderChange {
 }
 
 impl ReceiverChange {
-    /// Makes the change. Where there is no receiver, a re-key makes one, of the new keys alone.
+    /// Makes the change. Where there is no receiver, a re-key makes one, of the new keys alone. Each belongs to its own context, in
+    /// the order of the exchanges, once, as with [`SenderChange::apply`].
     ///
     /// # Errors
-    /// [`BuildError`] if `receiver` is not the one that the changes of this session made; it is unchanged then.
+    /// [`BuildError`] if a new key was in this receiver before, which it was not if the changes were made in order; it is unchanged then.
     pub fn apply(self, receiver: &mut Option<Receiver>) -> Result<(), BuildError> {
         match (self, receiver) {
             (Self::Keep, _) => {}
@@ -183,7 +205,7 @@ impl Changes {
     /// Makes both changes: for contexts that are in one place.
     ///
     /// # Errors
-    /// [`BuildError`] if the contexts are not those that the changes of this session made. The sender comes first; one that failed is unchanged.
+    /// [`BuildError`] as for [`SenderChange::apply`] and [`ReceiverChange::apply`]. The sender comes first; one that failed is unchanged.
     pub fn apply(
         self,
         sender: &mut Option<Sender>,

@@ -291,22 +291,21 @@ impl Session {
         }
         let builder = decision::receiver_builder(theirs, &self.policy);
         let next = builder.ok_or(Reason::ParameterProhibited)?;
-        let Some(now) = self.agreement() else {
-            let is_known = |key: &MasterKey| self.known.is_theirs(key);
-            if theirs.keys().iter().any(is_known) {
-                return Err(Reason::KeyReused);
-            }
+        let now = self.agreement();
+        if now.is_some_and(|now| means_the_same(&now.theirs, theirs)) {
+            return Ok(ReceiverChange::Keep);
+        }
+        let goes_on =
+            |key: &MasterKey| now.is_some_and(|now| keeps_its_form(key, &now.theirs, theirs));
+        let is_reused = |key: &MasterKey| self.known.is_theirs(key) && !goes_on(key);
+        let is_reused = theirs.keys().iter().any(is_reused);
+        if is_reused && !self.policy.accepts_reused_keys {
+            return Err(Reason::KeyReused);
+        }
+        if is_reused || now.is_none() {
             let receiver = next.build().map(Box::<Receiver>::new);
             let receiver = receiver.map_err(|_| Reason::ParameterProhibited)?;
             return Ok(ReceiverChange::Start(receiver));
-        };
-        if means_the_same(&now.theirs, theirs) {
-            return Ok(ReceiverChange::Keep);
-        }
-        let goes_on = |key: &MasterKey| keeps_its_form(key, &now.theirs, theirs);
-        let is_reused = |key: &MasterKey| self.known.is_theirs(key) && !goes_on(key);
-        if theirs.keys().iter().any(is_reused) {
-            return Err(Reason::KeyReused);
         }
         next.check().map_err(|_| Reason::ParameterProhibited)?;
         let (_, moved) = moved_to(self.addresses.theirs, address);
