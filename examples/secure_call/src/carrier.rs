@@ -50,6 +50,10 @@ pub fn call(
 
     let local = sockets.address()?;
     let offer = session.offer(OurSide::at(local))?;
+    ensure!(
+        offer.has_keys() || !offer.profile().is_secure(),
+        "a secure profile without keys is not to be offered"
+    );
     let sdp = description(local, offer.profile(), offer.attributes())?;
     let invite = dialog.request("INVITE")?;
     let contact = "<sip:+4930100@sip.carrier.example>";

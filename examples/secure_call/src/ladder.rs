@@ -54,3 +54,13 @@ pub fn say(text: &str) {
     let mut out = io::stdout().lock();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
+
+#[test]
+fn a_masked_line_keeps_all_but_its_keys() {
+    let line = "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:QUJD|2^20|1:4;inline:REVG|2:4 WSH=64";
+    let masked = masked(line);
+    assert_eq!(
+        masked,
+        line.replace("QUJD", "(hidden)").replace("REVG", "(hidden)")
+    );
+}

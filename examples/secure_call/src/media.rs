@@ -226,3 +226,18 @@ fn mu_law(sample: i16) -> u8 {
     let mantissa = (magnitude >> (exponent + 3)) & 0x0f;
     !(sign | (exponent as u8) << 4 | mantissa as u8)
 }
+
+#[test]
+fn samples_become_the_bytes_of_g711() {
+    let pairs = [
+        (0, 0xff),
+        (-1, 0x7f),
+        (1000, 0xce),
+        (-1000, 0x4e),
+        (8000, 0x9f),
+    ];
+    for (sample, byte) in pairs {
+        assert_eq!(mu_law(sample), byte, "{sample}");
+    }
+    assert_eq!((mu_law(i16::MAX), mu_law(i16::MIN)), (0x80, 0));
+}

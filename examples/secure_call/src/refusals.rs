@@ -44,11 +44,15 @@ pub fn unknown_root(certificates: &Certificates) -> Result<()> {
     }
 }
 
-/// A ClientHello of TLS 1.1 (RFC 4346 §7.4.1.2): one cipher suite, no extensions.
+/// A ClientHello whose highest version is TLS 1.1 (RFC 4346 §7.4.1.2).
+///
+/// It has the extension signature_algorithms, though that came with TLS 1.2: this server asks for it before it looks at the version,
+/// and tells a client without it handshake_failure (40) instead.
 fn client_hello_of_tls_1_1() -> Vec<u8> {
     let mut body = vec![3, 2];
     body.extend([0x5a; 32]); // random
-    body.extend([0, 0, 2, 0xc0, 0x13, 1, 0]); // no session, TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA, no compression
+    body.extend([0, 0, 2, 0xc0, 0x13, 1, 0]); // no session, one cipher suite, no compression
+    body.extend([0, 8, 0, 13, 0, 4, 0, 2, 4, 3]); // signature_algorithms: ECDSA with SHA-256
     let len = body.len() as u8;
     let mut hello = vec![22, 3, 1, 0, len + 4, 1, 0, 0, len];
     hello.extend(body);

@@ -177,3 +177,56 @@ pub fn random<const N: usize>() -> Result<[u8; N]> {
         .context("the operating system gives no random bytes")?;
     Ok(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn invite() -> Message {
+        let mut dialog =
+            Dialog::new("TLS", "sip:a@example", "sip:b@example", "sip:b@example").unwrap();
+        let sdp = Zeroizing::new("v=0\r\n\r\nm=audio".to_owned());
+        dialog.request("INVITE").unwrap().with_sdp(sdp)
+    }
+
+    #[test]
+    fn messages_come_out_of_a_stream_whole_and_one_by_one() {
+        let (first, second) = (invite(), invite());
+        let mut arrived = Zeroizing::new(Vec::new());
+        for byte in first.secret_text().bytes() {
+            assert!(Message::take(&mut arrived).unwrap().is_none());
+            arrived.push(byte);
+        }
+        arrived.extend(second.secret_text().bytes());
+        for sent in [first, second] {
+            let came = Message::take(&mut arrived).unwrap().unwrap();
+            assert_eq!(came.secret_text(), sent.secret_text());
+        }
+        assert!(arrived.is_empty());
+    }
+
+    #[test]
+    fn what_is_no_message_is_an_error_and_no_endless_wait() {
+        for text in [
+            "INVITE\r\n\r\n",
+            "BYE x SIP/2.0\r\nVia\r\n\r\n",
+            "BYE x SIP/2.0\r\nVia: x\r\n\r\n",
+        ] {
+            let mut arrived = Zeroizing::new(text.as_bytes().to_vec());
+            assert!(Message::take(&mut arrived).is_err(), "{text}");
+        }
+        let mut endless = Zeroizing::new(vec![b'x'; LONGEST + 1]);
+        assert!(Message::take(&mut endless).is_err());
+    }
+
+    #[test]
+    fn a_response_repeats_what_names_the_request_and_adds_its_own_tag() {
+        let invite = invite();
+        let response = Message::response(&invite, "200 OK", "mine");
+        for name in ["Via", "From", "Call-ID", "CSeq"] {
+            assert_eq!(response.header(name), invite.header(name));
+        }
+        assert_eq!(response.header("To"), Some("<sip:b@example>;tag=mine"));
+        assert_eq!((response.status(), response.method()), (Some(200), None));
+    }
+}
