@@ -67,7 +67,7 @@ pub fn call(
             .context("a request came while the PBX had to respond")?;
         if status >= 300 {
             session.rollback();
-            connection.send(&dialog.request("ACK")?)?;
+            connection.send(&dialog.ack(&response)?)?;
             return Ok(Ended::Refused(response));
         }
         let answer = audio(&response.body)?;
@@ -81,7 +81,7 @@ pub fn call(
             contexts.apply(*changes)?;
             continue;
         }
-        connection.send(&dialog.request("ACK")?)?;
+        connection.send(&dialog.ack(&response)?)?;
         let (ended, reason) = match outcome {
             Outcome::Srtp(changes) => {
                 contexts.apply(*changes)?;

@@ -133,12 +133,22 @@ impl Dialog {
         })
     }
 
-    /// The next request; an ACK belongs to the INVITE before it.
+    /// The next request.
     pub fn request(&mut self, method: &str) -> Result<Message> {
-        if method != "ACK" {
-            self.sequence += 1;
+        self.sequence += 1;
+        self.branch = format!("z9hG4bK{}", token()?);
+        Ok(self.message(method))
+    }
+
+    /// The ACK to a final response. After a refusal it belongs to the INVITE's transaction, else it is one of its own (§17.1.1.3, §13.2.2.4).
+    pub fn ack(&mut self, response: &Message) -> Result<Message> {
+        if response.status().is_some_and(|status| status < 300) {
             self.branch = format!("z9hG4bK{}", token()?);
         }
+        Ok(self.message("ACK"))
+    }
+
+    fn message(&self, method: &str) -> Message {
         let Self {
             target,
             transport,
@@ -147,13 +157,13 @@ impl Dialog {
             ..
         } = self;
         let via = format!("SIP/2.0/{transport} 127.0.0.1;branch={branch};alias");
-        Ok(Message::new(format!("{method} {target} SIP/2.0"))
+        Message::new(format!("{method} {target} SIP/2.0"))
             .with("Via", via)
             .with("Max-Forwards", "70")
             .with("From", &self.from)
             .with("To", &self.to)
             .with("Call-ID", &self.call_id)
-            .with("CSeq", format!("{sequence} {method}")))
+            .with("CSeq", format!("{sequence} {method}"))
     }
 
     /// The peer's tag makes it a dialog (§12.1.2).
@@ -228,5 +238,17 @@ mod tests {
         }
         assert_eq!(response.header("To"), Some("<sip:b@example>;tag=mine"));
         assert_eq!((response.status(), response.method()), (Some(200), None));
+    }
+    #[test]
+    fn an_ack_is_of_the_invites_transaction_if_that_was_refused() {
+        let mut dialog = Dialog::new("TLS", "sip:a@b", "sip:b@b", "sip:b@b").unwrap();
+        let invite = dialog.request("INVITE").unwrap();
+        for (status, is_same) in [("488 No", true), ("200 OK", false)] {
+            let ack = dialog
+                .ack(&Message::response(&invite, status, "x"))
+                .unwrap();
+            assert_eq!(ack.header("CSeq"), Some("1 ACK"));
+            assert_eq!(ack.header("Via") == invite.header("Via"), is_same);
+        }
     }
 }

@@ -80,7 +80,7 @@ pub fn describe(tls: &ClientConnection) -> Result<String> {
 }
 
 /// The error of TLS itself where there is one, rather than that of the transport it came through.
-pub fn tls_error(error: io::Error) -> anyhow::Error {
+fn tls_error(error: io::Error) -> anyhow::Error {
     match error.downcast::<rustls::Error>() {
         Ok(error) => error.into(),
         Err(error) => anyhow::Error::from(error).context("the TLS handshake broke off"),
