@@ -40,7 +40,10 @@ fn files(folder: &Path, endings: &[&str]) -> Vec<(String, String)> {
             let name = path.strip_prefix(folder).unwrap().to_str().unwrap();
             let name = name.replace('\\', "/");
             if path.is_dir() {
-                folders.push(path);
+                // A package below has its own, and what is built there is no text of ours.
+                if !path.ends_with("target") {
+                    folders.push(path);
+                }
             } else if endings.iter().any(|ending| name.ends_with(ending)) {
                 found.push((name, fs::read_to_string(&path).unwrap()));
             }
