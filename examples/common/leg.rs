@@ -133,13 +133,15 @@ impl LegSettings {
     pub(crate) fn bind(&self) -> Result<Sockets> {
         let host = self.listen.ip();
         if self.rtcp != RtcpPort::Above || self.listen.port() != 0 {
-            let rtp = bind(self.listen)?;
             let rtcp = match self.rtcp {
                 RtcpPort::Muxed => None,
-                RtcpPort::At(port) => Some(bind((host, port).into())?),
-                RtcpPort::Above => Some(bind((host, above(self.listen.port())?).into())?),
+                RtcpPort::At(port) => Some(port),
+                RtcpPort::Above => Some(above(self.listen.port())?),
             };
-            return Ok(Sockets { rtp, rtcp });
+            return Ok(Sockets {
+                rtp: bind(self.listen)?,
+                rtcp: rtcp.map(|port| bind((host, port).into())).transpose()?,
+            });
         }
         for _ in 0..ATTEMPTS {
             let rtp = bind(self.listen)?;
