@@ -34,8 +34,10 @@ class Terms(NamedTuple):
 
 SHA80, SHA32, NONE = "hmac-sha1-80", "hmac-sha1-32", "null"
 TAG_OF_4 = ",our-srtcp-tag=4,their-srtcp-tag=4"
+TAG_OF_10 = ",our-srtcp-tag=10,their-srtcp-tag=10"
 
 # All that srtpenc has. Its two properties for authentication are separate, so that both lengths of SRTCP tag under _32 can be had.
+# It has no 8-byte GCM tags, takes no key at all where it does not encrypt, and wants a tag in SRTCP under NULL_AUTH too.
 CASES = [
     Terms("AES_CM_128_HMAC_SHA1_80", 30, "aes-128-icm", SHA80, SHA80),
     Terms("AES_CM_128_HMAC_SHA1_32", 30, "aes-128-icm", SHA32, SHA80),
@@ -45,10 +47,7 @@ CASES = [
     Terms("AES_256_CM_HMAC_SHA1_32", 46, "aes-256-icm", SHA32, SHA32, TAG_OF_4),
     Terms("AEAD_AES_128_GCM", 28, "aes-128-gcm", NONE, NONE),
     Terms("AEAD_AES_256_GCM", 44, "aes-256-gcm", NONE, NONE),
-    Terms("AEAD_AES_128_GCM_8", 28, "aes-128-gcm", SHA80, SHA80),
-    Terms("AES_CM_128_NULL_AUTH", 30, "aes-128-icm", NONE, NONE),
-    Terms("NULL_HMAC_SHA1_80", 30, "null", SHA80, SHA80),
-    Terms("NULL_HMAC_SHA1_32", 30, "null", SHA32, SHA80),
+    Terms("AES_CM_128_NULL_AUTH", 30, "aes-128-icm", NONE, SHA80, TAG_OF_10),
 ]
 
 
@@ -68,7 +67,8 @@ class GStreamer:
 
     def cases(self):
         for terms in CASES:
-            label = terms.suite + (", SRTCP tags of 4 bytes" if terms.settings else "")
+            tags = terms.settings[-2:].lstrip("=")
+            label = terms.suite + (f", SRTCP tags of {tags} bytes" if tags else "")
             yield label, lambda relay, terms=terms: self.check(relay, terms)
 
     def check(self, relay_program, terms):

@@ -2,6 +2,7 @@
 
 import base64
 import os
+import random
 import re
 import select
 import socket
@@ -22,6 +23,7 @@ class Key(NamedTuple):
     suite: str  # its name in SDP
     master: bytes  # key and salt
     parameters: str = ""
+    mki: str = ""  # behind the key in the line
 
     @property
     def inline(self):
@@ -29,11 +31,11 @@ class Key(NamedTuple):
 
     @property
     def line(self):
-        return f"a=crypto:1 {self.suite} inline:{self.inline} {self.parameters}".rstrip()
+        return f"a=crypto:1 {self.suite} inline:{self.inline}{self.mki} {self.parameters}".rstrip()
 
 
-def fresh_key(suite, length, parameters=""):
-    return Key(suite, os.urandom(length), parameters)
+def fresh_key(suite, length, parameters="", mki=""):
+    return Key(suite, os.urandom(length), parameters, mki)
 
 
 class Row(NamedTuple):
@@ -43,12 +45,20 @@ class Row(NamedTuple):
     why: str
 
 
+ROW = re.compile(r"^(a to b|b to a)  (RTP|RTCP) +(\d+) +(\d+) +\d+ +(\d+) *(.*)$", re.M)
+
+
+def row(cells):
+    way, plane, *counts, why = cells
+    return (way, plane.lower()), Row(*map(int, counts), why)
+
+
 class Relay:
     """Leg a is plain, leg b is SRTP: `ours` is what it sends under there, `theirs` what it receives under."""
 
     def __init__(self, program, a, b, ours, theirs):
         self.process = subprocess.Popen(
-            [program, "--crypto-file", "-", "--a", a, "--b", b, "--interval", "3600"],
+            [program, "--crypto-file", "-", "--a", a, "--b", b, "--interval", "0.2"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -88,12 +98,18 @@ class Relay:
         said = self.process.stdout.read()
         if self.process.wait(PATIENCE) != 0 or "stopped, since asked to" not in said:
             raise Trouble(f"relay does not end well: {said.strip()}")
-        totals = said[said.index("stopped, since") :]
-        rows = {}
-        pattern = r"^(a to b|b to a)  (RTP|RTCP) +(\d+) +(\d+) +\d+ +(\d+) *(.*)$"
-        for way, plane, *counts, why in re.findall(pattern, totals, re.M):
-            rows[way, plane.lower()] = Row(*map(int, counts), why)
-        return rows
+        return dict(map(row, ROW.findall(said[said.index("stopped, since") :])))
+
+    def until(self, way, plane, received):
+        """Reads statistics until so many packets have come in there."""
+        deadline = time.monotonic() + PATIENCE
+        for line in self.process.stdout:
+            rows = dict(map(row, ROW.findall(line)))
+            if (way, plane) in rows and rows[way, plane].received >= received:
+                return
+            if time.monotonic() > deadline:
+                break
+        raise Trouble(f"relay, {way}, {plane.upper()}: a packet does not arrive")
 
 
 class End:
@@ -144,17 +160,16 @@ def leg_to(ports, listen=0):
 
 
 def free_pair():
-    """Two ports in a row that nobody has right now, the first one even."""
+    """Two ports in a row that nobody has right now, the first one even, from where neither the system nor rtpengine takes any."""
     for _ in range(200):
-        with loopback_socket() as one, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as two:
-            port = port_of(one)
-            if port % 2 == 1 or port > 65000:
-                continue
-            try:
-                two.bind(("127.0.0.1", port + 1))
-            except OSError:
-                continue
-            return {"rtp": port, "rtcp": port + 1}
+        port = random.randrange(10000, 20000, 2)
+        try:
+            for number in (port, port + 1):
+                with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+                    sock.bind(("127.0.0.1", number))
+        except OSError:
+            continue
+        return {"rtp": port, "rtcp": port + 1}
     raise Trouble("no two free ports in a row")
 
 
