@@ -207,7 +207,7 @@ fn report(gateway: &Gateway, started: Instant) -> String {
     let mut rows = Vec::new();
     for (from, to) in [(0, 1), (1, 0)] {
         let tally = gateway.tally(from);
-        for (plane, counts) in [(Plane::Rtp, tally.rtp), (Plane::Rtcp, tally.rtcp)] {
+        for (plane, counts) in [("RTP", tally.rtp), ("RTCP", tally.rtcp)] {
             let mut row = vec![format!("{} to {}", LEGS[from], LEGS[to]), plane.to_string()];
             row.extend(counts.cells());
             rows.push(row);

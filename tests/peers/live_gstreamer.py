@@ -3,11 +3,13 @@
 import re
 import shutil
 import subprocess
+import time
 from typing import NamedTuple
 
 from common import PLANES, PeerMissing, Trouble
 from relay import (
     FROM_PEER,
+    PATIENCE,
     TO_PEER,
     End,
     Relay,
@@ -75,11 +77,16 @@ class GStreamer:
         ours, theirs = (fresh_key(terms.suite, terms.key_and_salt) for _ in range(2))
         secured, plain = free_pair(), free_pair()
         leg = leg_to(secured) + terms.settings
-        with End() as near, End() as far, Relay(relay_program, near.leg, leg, ours, theirs) as relay:
+        with (
+            End() as near,
+            End() as far,
+            Relay(relay_program, near.leg, leg, ours.line, theirs.line) as relay,
+        ):
             near.to, far.to = relay.a, plain
             process = self.start(terms, ours, theirs, secured, plain, far.ports, relay.b)
             try:
                 wait_for_ports([*secured.values(), *plain.values()], process)
+                self.wait_until_it_plays(process)
                 exchange(near, far)
             except Trouble as trouble:
                 raise Trouble(f"{trouble} {self.complaint()}") from trouble
@@ -114,12 +121,20 @@ class GStreamer:
             arguments += [f"enc.{plane}_sink_0", f"enc.{plane}_src_0", "!", *self.sink(relay[plane])]
         with open(self.log, "wb") as log:
             return subprocess.Popen(
-                [self.program, "-q", *arguments],
+                [self.program, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 preexec_fn=end_with_parent,
             )
+
+    def wait_until_it_plays(self, process):
+        """What arrives on its ports before that may be dropped on the way to its sinks."""
+        deadline = time.monotonic() + PATIENCE
+        while "New clock" not in self.log.read_text(errors="replace"):
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise Trouble("the pipeline does not play")
+            time.sleep(0.01)
 
     @staticmethod
     def way(port, caps):

@@ -115,7 +115,7 @@ class LiveLibSrtp(LibSrtp):
         inbound = Session(self, case, ours, "", cipher)
         with End() as near, SecuredEnd(outbound, inbound) as far:
             legs = near.leg, far.leg + case.settings
-            with Relay(relay_program, *legs, ours, theirs) as relay:
+            with Relay(relay_program, *legs, ours.line, theirs.line) as relay:
                 near.to, far.to = relay.a, relay.b
                 yield near, far, relay
 

@@ -54,7 +54,7 @@ def row(cells):
 
 
 class Relay:
-    """Leg a is plain, leg b is SRTP: `ours` is what it sends under there, `theirs` what it receives under."""
+    """Leg a is plain, leg b is SRTP: `ours` and `theirs` are the a=crypto lines of what it sends and receives there."""
 
     def __init__(self, program, a, b, ours, theirs):
         self.process = subprocess.Popen(
@@ -66,7 +66,7 @@ class Relay:
             preexec_fn=end_with_parent,
         )
         try:
-            self.process.stdin.write(f"b.ours={ours.line}\nb.theirs={theirs.line}\n")
+            self.process.stdin.write(f"b.ours={ours}\nb.theirs={theirs}\n")
             self.process.stdin.close()
             said = ""
             for line in self.process.stdout:
@@ -239,7 +239,9 @@ def exchange(near, far, to_peer=TO_PEER, from_peer=FROM_PEER, planes=PLANES):
 
 def ensure_all_relayed(totals, counts=None):
     """Nothing was lost or refused on the way."""
-    for (way, plane), row in totals.items():
-        expected = len(getattr(TO_PEER, plane)) if counts is None else counts[way, plane]
-        if (row.received, row.relayed, row.dropped) != (expected, expected, 0):
-            raise Trouble(f"relay, {way}, {plane.upper()}: {row}, not {expected} packets")
+    for way in ("a to b", "b to a"):
+        for plane in PLANES:
+            expected = len(getattr(TO_PEER, plane)) if counts is None else counts[way, plane]
+            row = totals[way, plane]
+            if (row.received, row.relayed, row.dropped) != (expected, expected, 0):
+                raise Trouble(f"relay, {way}, {plane.upper()}: {row}, not {expected} packets")

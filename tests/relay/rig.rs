@@ -138,6 +138,10 @@ impl Totals {
 
 /// A row of the statistics, if it is for this way and plane.
 fn row<'t>(line: &'t str, way: &str, plane: Plane) -> Option<(u64, u64, u64, &'t str)> {
+    let plane = match plane {
+        Plane::Rtp => "RTP",
+        Plane::Rtcp => "RTCP",
+    };
     let mut rest = line.strip_prefix(&format!("{way}  {plane} "))?.trim();
     let mut number = || {
         let (cell, left) = rest.split_once(' ').unwrap_or((rest, ""));
