@@ -106,19 +106,22 @@ class GStreamer:
         }
         media = "media=(string)audio,clock-rate=(int)8000,encoding-name=(string)PCMU,payload=(int)0"
         described = ",".join(f"{name}={value}" for name, value in fields.items()) + "," + media
-        arguments = [
-            *("srtpdec", "name=dec"),
-            *("srtpenc", "name=enc", f"key={theirs.master.hex()}"),
-            *(f"rtp-cipher={terms.cipher}", f"rtp-auth={terms.rtp_auth}"),
-            *(f"rtcp-cipher={terms.cipher}", f"rtcp-auth={terms.rtcp_auth}"),
-        ]
         caps = {"rtp": f"application/x-rtp,ssrc=(uint){FROM_PEER.ssrc},{media}"}
         caps["rtcp"] = f"application/x-rtcp,ssrc=(uint){FROM_PEER.ssrc}"
+        arguments = []
         for plane in PLANES:
+            # A pair of elements for each plane: when RTP and RTCP come to one srtpdec at the same moment, from two threads,
+            # it may damage its memory.
+            dec, enc = f"dec-{plane}", f"enc-{plane}"
+            arguments += ["srtpdec", f"name={dec}"]
+            arguments += ["srtpenc", f"name={enc}", f"key={theirs.master.hex()}"]
+            arguments += [f"rtp-cipher={terms.cipher}", f"rtp-auth={terms.rtp_auth}"]
+            arguments += [f"rtcp-cipher={terms.cipher}", f"rtcp-auth={terms.rtcp_auth}"]
             arguments += self.way(secured[plane], f"application/x-s{plane},{described}")
-            arguments += [f"dec.{plane}_sink", f"dec.{plane}_src", "!", *self.sink(far[plane])]
+            arguments += [f"{dec}.{plane}_sink", f"{dec}.{plane}_src", "!", *self.sink(far[plane])]
             arguments += self.way(plain[plane], caps[plane])
-            arguments += [f"enc.{plane}_sink_0", f"enc.{plane}_src_0", "!", *self.sink(relay[plane])]
+            arguments += [f"{enc}.{plane}_sink_0", f"{enc}.{plane}_src_0"]
+            arguments += ["!", *self.sink(relay[plane])]
         with open(self.log, "wb") as log:
             return subprocess.Popen(
                 [self.program, *arguments],
