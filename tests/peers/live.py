@@ -18,6 +18,7 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 
 from common import PeerMissing, Trouble
+from live_baresip import Baresip
 from live_ffmpeg import Ffmpeg
 from live_gstreamer import GStreamer
 from live_libsrtp import LiveLibSrtp
@@ -28,6 +29,7 @@ PEERS = {
     "GStreamer": GStreamer,
     "FFmpeg": Ffmpeg,
     "rtpengine": LiveRtpEngine,
+    "baresip": Baresip,
 }
 
 
