@@ -13,14 +13,13 @@ from relay import PATIENCE, End, Relay, free_pair, fresh_key, leg_to, wait_for_p
 from rtpengine import end_with_parent, loopback_socket, port_of
 
 MODULES = "/usr/lib/baresip/modules"
-# The key lengths are those of the suites of its module `srtp`.
+# All suites of its module `srtp`: bytes of key and salt, and what the relay's leg has to be told. Under _32 it has SRTCP tags of 4 bytes,
+# against RFC 4568.
 CASES = {
-    "AES_CM_128_HMAC_SHA1_80": 30,
-    "AES_CM_128_HMAC_SHA1_32": 30,
-    "AES_256_CM_HMAC_SHA1_80": 46,
-    "AES_256_CM_HMAC_SHA1_32": 46,
-    "AEAD_AES_128_GCM": 28,
-    "AEAD_AES_256_GCM": 44,
+    "AES_CM_128_HMAC_SHA1_80": (30, ""),
+    "AES_CM_128_HMAC_SHA1_32": (30, ",our-srtcp-tag=4,their-srtcp-tag=either"),
+    "AEAD_AES_128_GCM": (28, ""),
+    "AEAD_AES_256_GCM": (44, ""),
 }
 FRAME = 160  # bytes and samples in 20 ms
 SECONDS = 6  # its first RTCP comes after five
@@ -63,10 +62,11 @@ class Baresip:
         self.directory = directory
 
     def cases(self):
-        for suite, length in CASES.items():
-            yield suite, lambda relay, s=suite, n=length: self.check(relay, s, n)
+        for suite, (length, settings) in CASES.items():
+            label = suite + (", SRTCP tags of 4 bytes" if settings else "")
+            yield label, lambda relay, c=(suite, length, settings): self.check(relay, *c)
 
-    def check(self, relay_program, suite, length):
+    def check(self, relay_program, suite, length, settings):
         folder = self.directory / f"baresip-{suite}"
         folder.mkdir()
         said, heard = speech(), speech()
@@ -77,7 +77,8 @@ class Baresip:
         try:
             wait_for_ports([sip_port], process)
             with End() as near, SipCall(sip_port) as call:
-                self.talk(relay_program, near, call, fresh_key(suite, length), said, heard)
+                ours = fresh_key(suite, length)
+                self.talk(relay_program, near, call, ours, settings, said, heard)
         except Trouble as trouble:
             log = (folder / "log").read_text(errors="replace")
             raise Trouble(f"{trouble}; it says: {log[-600:]!r}") from trouble
@@ -107,10 +108,10 @@ class Baresip:
                 preexec_fn=end_with_parent,
             )
 
-    def talk(self, relay_program, near, call, ours, said, heard):
+    def talk(self, relay_program, near, call, ours, settings, said, heard):
         listens = free_pair()
-        theirs, remote = call.invite(listens, ours.line)
-        leg = leg_to(remote, listens["rtp"])
+        theirs, remote = call.invite(listens, ours)
+        leg = leg_to(remote, listens["rtp"]) + settings
         with Relay(relay_program, near.leg, leg, ours.line, theirs) as relay:
             near.to = relay.a
             call.acknowledge()
@@ -159,16 +160,16 @@ class SipCall:
         ]
         self.socket.send(("\r\n".join(lines) + "\r\n\r\n" + body).encode())
 
-    def invite(self, ports, line):
+    def invite(self, ports, ours):
         """The crypto line of the answer, and its ports."""
         self.request("INVITE", 1, (
             f"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
-            f"m=audio {ports['rtp']} RTP/SAVP 0\r\na=rtcp:{ports['rtcp']}\r\n{line}\r\n"
+            f"m=audio {ports['rtp']} RTP/SAVP 0\r\na=rtcp:{ports['rtcp']}\r\n{ours.line}\r\n"
         ))
         answer = self.final_response()
         to = re.search(r"^To:.*(;tag=[^;\s]+)", answer, re.M)
         media = re.search(r"^m=audio (\d+) RTP/SAVP ", answer, re.M)
-        crypto = re.search(r"^a=crypto:1 .*$", answer, re.M)
+        crypto = re.search(rf"^a=crypto:1 {ours.suite} .*$", answer, re.M)
         if not answer.startswith("SIP/2.0 200 ") or not to or not media or not crypto:
             raise Trouble(f"baresip answers {answer.splitlines()[0]!r}")
         self.tag = to[1]
