@@ -11,7 +11,7 @@ use super::common::{key, protect, unprotect};
 use super::run::program;
 
 /// Far longer than anything takes: for what must come, so that its absence ends the test.
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_secs(30);
 
 /// The example, running.
 pub(crate) struct Relay {
