@@ -1,4 +1,4 @@
-//! Arguments that the examples on captures share, and errors as one sentence each.
+//! Arguments that the examples share, and errors as one sentence each.
 
 use std::fs;
 use std::io::{self, IsTerminal as _, Read as _, Write as _};
@@ -84,35 +84,41 @@ impl KeyArgs {
                 line.clone().into(),
             ));
         }
-        let Some(path) = &self.crypto_file else {
-            return Ok(lines);
-        };
-        let shown = path.display();
-        let mut text = Zeroizing::new(String::new());
-        if self.read_standard_input() {
-            io::stdin()
-                .read_to_string(&mut text)
-                .context("cannot read keys from standard input")?;
-        } else {
-            // Into the buffer that is wiped, not through one of `read_to_string`'s own.
-            fs::File::open(path)
-                .and_then(|mut file| file.read_to_string(&mut text))
-                .with_context(|| format!("cannot read keys from {shown}"))?;
-        }
-        for (index, line) in text.lines().enumerate() {
-            let line = line.trim();
-            if !line.is_empty() && !line.starts_with('#') {
-                lines.push((
-                    format!("line {} of {shown}", index + 1),
-                    line.to_owned().into(),
-                ));
-            }
-        }
-        if lines.is_empty() {
-            bail!("there is no key in {shown}");
+        if let Some(path) = &self.crypto_file {
+            lines.extend(key_lines(path)?);
         }
         Ok(lines)
     }
+}
+
+/// The lines of a file of keys, `-` for standard input, each with a name for it that tells nothing of its content.
+pub(crate) fn key_lines(path: &Path) -> Result<Vec<(String, Zeroizing<String>)>> {
+    let shown = path.display();
+    let mut text = Zeroizing::new(String::new());
+    if path.as_os_str() == "-" {
+        io::stdin()
+            .read_to_string(&mut text)
+            .context("cannot read keys from standard input")?;
+    } else {
+        // Into the buffer that is wiped, not through one of `read_to_string`'s own.
+        fs::File::open(path)
+            .and_then(|mut file| file.read_to_string(&mut text))
+            .with_context(|| format!("cannot read keys from {shown}"))?;
+    }
+    let mut lines = Vec::new();
+    for (index, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if !line.is_empty() && !line.starts_with('#') {
+            lines.push((
+                format!("line {} of {shown}", index + 1),
+                line.to_owned().into(),
+            ));
+        }
+    }
+    if lines.is_empty() {
+        bail!("there is no key in {shown}");
+    }
+    Ok(lines)
 }
 
 /// Parses the arguments; asked for help, prints it, and asked the impossible, says so in one sentence.

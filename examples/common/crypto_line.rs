@@ -4,7 +4,7 @@
 
 use anyhow::{Result, anyhow, bail};
 use srtp_sdes::sdes::{CryptoAttribute, Line, ParseMode, SessionParameter, SkipReason};
-use srtp_sdes::{CryptoSuite, KeyDerivationRate, MasterKey};
+use srtp_sdes::{Builder, CryptoSuite, KeyDerivationRate, MasterKey};
 
 /// What one line says.
 #[derive(Debug)]
@@ -13,8 +13,8 @@ pub(crate) struct CryptoLine {
     pub(crate) selector: Option<String>,
     pub(crate) key: MasterKey,
     pub(crate) session: SessionParameters,
-    /// How many more keys follow the first one, which alone is used.
-    pub(crate) further_keys: usize,
+    /// What follows the first key, each with an MKI of its own: a receiver has to know them all.
+    pub(crate) further_keys: Vec<MasterKey>,
 }
 
 /// The session parameters that say how packets are protected (RFC 4568 §6.3).
@@ -47,7 +47,7 @@ impl CryptoLine {
             selector,
             key: key.secret_copy(),
             session,
-            further_keys: further.len(),
+            further_keys: further.iter().map(MasterKey::secret_copy).collect(),
         })
     }
 }
@@ -87,6 +87,23 @@ fn split_selector(line: &str) -> (Option<String>, &str) {
 }
 
 impl SessionParameters {
+    /// Tells a sender or a receiver what the line says.
+    pub(crate) fn apply<D: Default>(self, mut builder: Builder<D>) -> Builder<D> {
+        if let Some(rate) = self.key_derivation_rate {
+            builder = builder.key_derivation_rate(rate);
+        }
+        if self.unencrypted_srtp {
+            builder = builder.unencrypted_srtp();
+        }
+        if self.unencrypted_srtcp {
+            builder = builder.unencrypted_srtcp();
+        }
+        if self.unauthenticated_srtp {
+            builder = builder.unauthenticated_srtp();
+        }
+        builder
+    }
+
     fn read(&mut self, parameter: &SessionParameter) -> Result<()> {
         match parameter {
             SessionParameter::KeyDerivationRate(rate) => self.key_derivation_rate = Some(*rate),

@@ -87,7 +87,7 @@ impl KeyBook {
             sender,
             was_used: false,
         });
-        Ok(line.further_keys)
+        Ok(line.further_keys.len())
     }
 
     pub(crate) fn may_generate(&self) -> bool {
@@ -182,20 +182,8 @@ impl KeyBook {
 }
 
 fn sender(key: MasterKey, session: SessionParameters) -> Result<Sender> {
-    let mut builder = Sender::builder(key).most_streams(MOST_STREAMS_PER_KEY);
-    if let Some(rate) = session.key_derivation_rate {
-        builder = builder.key_derivation_rate(rate);
-    }
-    if session.unencrypted_srtp {
-        builder = builder.unencrypted_srtp();
-    }
-    if session.unencrypted_srtcp {
-        builder = builder.unencrypted_srtcp();
-    }
-    if session.unauthenticated_srtp {
-        builder = builder.unauthenticated_srtp();
-    }
-    Ok(builder.build()?)
+    let builder = Sender::builder(key).most_streams(MOST_STREAMS_PER_KEY);
+    Ok(session.apply(builder).build()?)
 }
 
 /// Reads `ADDRESS:PORT`, `ADDRESS:PORT->ADDRESS:PORT` or `SSRC=NUMBER`.

@@ -1,4 +1,4 @@
-//! What the examples share: for captures, in the order a packet meets it; for offers; and for all.
+//! What the examples share: for captures, in the order a packet meets it; for live media; for offers; and for all.
 #![allow(
     dead_code,
     reason = "each example compiles this folder for itself and uses a part of it"
@@ -22,6 +22,12 @@ pub(crate) mod crypto_line;
 pub(crate) mod encryption;
 pub(crate) mod key_book;
 pub(crate) mod listen;
+
+pub(crate) mod leg;
+pub(crate) mod leg_keys;
+pub(crate) mod remote;
+pub(crate) mod tally;
+pub(crate) mod gateway;
 
 pub(crate) mod policy;
 pub(crate) mod exchanges;

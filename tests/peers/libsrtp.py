@@ -6,7 +6,7 @@ from pathlib import Path
 
 from common import PeerMissing, Refused, Trouble, tampered
 
-SOURCE = Path(__file__).resolve().parent / "libsrtp_unprotect.c"
+SOURCE = Path(__file__).resolve().parent / "libsrtp_peer.c"
 
 
 class LibSrtp:
@@ -14,7 +14,7 @@ class LibSrtp:
         compiler = shutil.which("cc") or shutil.which("gcc")
         if compiler is None:
             raise PeerMissing("libsrtp: no C compiler (Debian: gcc)")
-        self.program = Path(directory) / "libsrtp_unprotect"
+        self.program = Path(directory) / "libsrtp_peer"
         built = subprocess.run(
             [compiler, "-O2", "-Wall", "-Wextra", "-o", self.program] + [SOURCE, "-lsrtp2"],
             capture_output=True,
@@ -35,14 +35,15 @@ class LibSrtp:
         )
         answers = done.stdout.splitlines()
         if done.returncode != 0 or len(answers) != len(lines):
-            raise Trouble(f"libsrtp_unprotect ended early: {done.stderr.strip()}")
+            raise Trouble(f"libsrtp_peer ended early: {done.stderr.strip()}")
         return answers
 
     @staticmethod
-    def policy(suite, key, cipher=None):
+    def policy(suite, key, cipher=None, options=""):
         cipher = cipher or suite.libsrtp
         auth = "none" if cipher.startswith("gcm") or suite.rtp_tag == 0 else "sha1"
-        return f"policy {cipher} {auth} {suite.rtp_tag} {suite.rtcp_tag} {key.hex()}"
+        line = f"policy {cipher} {auth} {suite.rtp_tag} {suite.rtcp_tag} {key.hex()} {options}"
+        return line.rstrip()
 
     def decrypt(self, suite, key, packets, cipher=None):
         answers = self.converse(

@@ -1,15 +1,18 @@
 /*
- * Lets libsrtp remove the protection from packets, so that packets of ours can
- * be checked by software that is not ours. Speaks lines on stdin and stdout:
+ * Lets libsrtp protect packets and remove the protection again, so that packets
+ * of ours can be checked by software that is not ours, and packets of that
+ * software by us. Speaks lines on stdin and stdout:
  *
  *   version                                       -> ok VERSION
- *   policy CIPHER AUTH RTP_TAG RTCP_TAG KEY_HEX   -> ok
+ *   policy CIPHER AUTH RTP_TAG RTCP_TAG KEY_HEX [OPTION...]   -> ok
  *   rtp HEX | rtcp HEX                            -> ok HEX | err NAME
  *
  * CIPHER is icm128, icm192, icm256, gcm128, gcm256 or null; AUTH is sha1 or
  * none; KEY_HEX is master key followed by master salt. A `policy` line drops
- * the session before it, so that one process serves many keys. The exit status
- * is non-zero only if a line makes no sense: a refused packet is an answer.
+ * the session before it, so that one process serves many keys. Packets are
+ * unprotected, or protected if `outbound` is an option; the others are
+ * `clear-rtp` and `clear-rtcp` (RFC 4568, UNENCRYPTED_*) and `mki=HEX`. The exit
+ * status is non-zero only if a line makes no sense: a refused packet is an answer.
  *
  * The profile helpers of libsrtp are not used on purpose: they do not know
  * every suite (8-byte GCM tags as an SDES suite, no tag in either plane, NULL
@@ -69,7 +72,7 @@ static const char *status_name(srtp_err_status_t status)
 
 static void give_up(const char *why)
 {
-    fprintf(stderr, "libsrtp_unprotect: %s\n", why);
+    fprintf(stderr, "libsrtp_peer: %s\n", why);
     exit(2);
 }
 
@@ -98,15 +101,25 @@ static int from_hex(const char *hex, uint8_t *out, size_t room)
     return (int)n;
 }
 
-static srtp_err_status_t open_session(srtp_t *session,
-                                      const char *cipher,
+/* What is open: a session, its direction, and whether packets have an MKI. */
+static struct {
+    srtp_t session;
+    int outbound;
+    int use_mki;
+} opened;
+
+static srtp_err_status_t open_session(const char *cipher,
                                       const char *auth,
                                       int rtp_tag,
                                       int rtcp_tag,
                                       const char *key_hex)
 {
     uint8_t key[SRTP_MAX_KEY_LEN];
+    uint8_t mki[SRTP_MAX_MKI_LEN];
+    srtp_master_key_t master = { key, mki, 0 };
+    srtp_master_key_t *masters = &master;
     srtp_policy_t policy;
+    char *option;
     size_t i = 0;
     int len = from_hex(key_hex, key, sizeof key);
     int sha1 = strcmp(auth, "sha1") == 0;
@@ -138,20 +151,56 @@ static srtp_err_status_t open_session(srtp_t *session,
     policy.rtcp = policy.rtp;
     policy.rtcp.auth_tag_len = rtcp_tag;
 
-    return srtp_create(session, &policy);
+    opened.outbound = opened.use_mki = 0;
+    while ((option = strtok(NULL, " ")) != NULL) {
+        if (strcmp(option, "outbound") == 0) {
+            opened.outbound = 1;
+            policy.ssrc.type = ssrc_any_outbound;
+        } else if (strcmp(option, "clear-rtp") == 0) {
+            policy.rtp.sec_serv &= ~sec_serv_conf;
+        } else if (strcmp(option, "clear-rtcp") == 0) {
+            policy.rtcp.sec_serv &= ~sec_serv_conf;
+        } else if (strncmp(option, "mki=", 4) == 0) {
+            int mki_len = from_hex(option + 4, mki, sizeof mki);
+
+            if (mki_len <= 0)
+                give_up("no such MKI");
+            opened.use_mki = 1;
+            master.mki_size = mki_len;
+            policy.key = NULL;
+            policy.keys = &masters;
+            policy.num_master_keys = 1;
+        } else {
+            give_up("no such option");
+        }
+    }
+
+    return srtp_create(&opened.session, &policy);
+}
+
+static srtp_err_status_t convert(int rtcp, void *packet, int *len)
+{
+    srtp_t session = opened.session;
+
+    if (opened.outbound)
+        return rtcp ? srtp_protect_rtcp_mki(session, packet, len, opened.use_mki, 0)
+                    : srtp_protect_mki(session, packet, len, opened.use_mki, 0);
+    return rtcp ? srtp_unprotect_rtcp_mki(session, packet, len, opened.use_mki)
+                : srtp_unprotect_mki(session, packet, len, opened.use_mki);
 }
 
 int main(void)
 {
     /* libsrtp reads 32-bit words from the packet, so it wants them aligned. */
-    static uint32_t aligned[MAX_PACKET / 4];
+    static uint32_t aligned[(MAX_PACKET + SRTP_MAX_TRAILER_LEN + 4) / 4];
     static char line[MAX_LINE];
     uint8_t *packet = (uint8_t *)aligned;
-    srtp_t session = NULL;
     srtp_err_status_t status = srtp_init();
 
     if (status != srtp_err_status_ok)
         give_up("libsrtp does not start");
+    /* Whoever asks waits for each answer. */
+    setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
 
     while (fgets(line, sizeof line, stdin) != NULL) {
         char *end = strchr(line, '\n');
@@ -178,11 +227,10 @@ int main(void)
 
             if (key == NULL)
                 give_up("policy: words missing");
-            if (session != NULL)
-                srtp_dealloc(session);
-            session = NULL;
-            status = open_session(&session, cipher, auth, atoi(rtp_tag),
-                                  atoi(rtcp_tag), key);
+            if (opened.session != NULL)
+                srtp_dealloc(opened.session);
+            opened.session = NULL;
+            status = open_session(cipher, auth, atoi(rtp_tag), atoi(rtcp_tag), key);
             if (status == srtp_err_status_ok)
                 printf("ok\n");
             else
@@ -197,12 +245,11 @@ int main(void)
         len = hex == NULL ? 0 : from_hex(hex, packet, MAX_PACKET);
         if (len < 0)
             give_up("packet is no hex or too long");
-        if (session == NULL) {
+        if (opened.session == NULL) {
             printf("err no_session\n");
             continue;
         }
-        status = rtcp ? srtp_unprotect_rtcp(session, packet, &len)
-                      : srtp_unprotect(session, packet, &len);
+        status = convert(rtcp, packet, &len);
         if (status != srtp_err_status_ok) {
             printf("err %s\n", status_name(status));
             continue;
@@ -213,8 +260,8 @@ int main(void)
         printf("\n");
     }
 
-    if (session != NULL)
-        srtp_dealloc(session);
+    if (opened.session != NULL)
+        srtp_dealloc(opened.session);
     srtp_shutdown();
     return ferror(stdin) || fflush(stdout) != 0 ? 2 : 0;
 }
