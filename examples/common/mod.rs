@@ -11,6 +11,8 @@ pub(crate) mod capture_writer;
 pub(crate) mod datagram;
 pub(crate) mod media;
 pub(crate) mod signalling;
+pub(crate) mod tcp;
+pub(crate) mod sip_reader;
 
 pub(crate) mod decide;
 pub(crate) mod partners;
