@@ -27,7 +27,7 @@ use common::input;
 use common::key_book::KeyBook;
 use common::listen;
 use common::media::Look;
-use common::output::{OutputFile, is_same_file, with_ending};
+use common::output::{OutputFile, beside, is_same_file, with_ending};
 use common::plan::Plan;
 use common::progress::Progress;
 use common::report::{Report, left_alone};
@@ -149,7 +149,7 @@ impl Job {
                     .with_context(|| format!("cannot make {}", target.display()))?;
                 target.join("encrypted_call.pcap")
             }
-            None => beside(&input)?,
+            None => beside(&input, ".srtp")?,
         };
         ensure!(
             output.as_os_str() != "-",
@@ -193,24 +193,6 @@ impl Job {
         );
         Ok(job)
     }
-}
-
-/// `call.srtp.pcap` for `call.pcap`.
-fn beside(input: &Path) -> Result<PathBuf> {
-    ensure!(
-        input.as_os_str() != "-",
-        "name an OUTPUT for what comes from standard input"
-    );
-    let mut name = input
-        .file_stem()
-        .context("the input is no file name")?
-        .to_owned();
-    name.push(".srtp");
-    if let Some(extension) = input.extension() {
-        name.push(".");
-        name.push(extension);
-    }
-    Ok(input.with_file_name(name))
 }
 
 fn parse_suite(name: &str) -> Result<CryptoSuite, String> {

@@ -4,13 +4,15 @@
 
 use anyhow::{Result, anyhow, bail};
 use srtp_sdes::sdes::{CryptoAttribute, Line, ParseMode, SessionParameter, SkipReason};
-use srtp_sdes::{CryptoSuite, KeyDerivationRate, MasterKey};
+use srtp_sdes::{Builder, CryptoSuite, KeyDerivationRate, MasterKey};
 
 /// What one line says.
 #[derive(Debug)]
 pub(crate) struct CryptoLine {
     /// The text before the line: which sender it is for.
     pub(crate) selector: Option<String>,
+    /// The line itself.
+    pub(crate) attribute: CryptoAttribute,
     pub(crate) key: MasterKey,
     pub(crate) session: SessionParameters,
     /// How many more keys follow the first one, which alone is used.
@@ -48,6 +50,7 @@ impl CryptoLine {
             key: key.secret_copy(),
             session,
             further_keys: further.len(),
+            attribute,
         })
     }
 }
@@ -87,6 +90,32 @@ fn split_selector(line: &str) -> (Option<String>, &str) {
 }
 
 impl SessionParameters {
+    /// Those of a line that others negotiated, as far as they are known here.
+    pub(crate) fn of(line: &CryptoAttribute) -> Self {
+        let mut session = Self::default();
+        for parameter in line.parameters() {
+            let _ = session.read(parameter);
+        }
+        session
+    }
+
+    /// Puts them into a sender or a receiver to be built.
+    pub(crate) fn apply<D>(self, mut builder: Builder<D>) -> Builder<D> {
+        if let Some(rate) = self.key_derivation_rate {
+            builder = builder.key_derivation_rate(rate);
+        }
+        if self.unencrypted_srtp {
+            builder = builder.unencrypted_srtp();
+        }
+        if self.unencrypted_srtcp {
+            builder = builder.unencrypted_srtcp();
+        }
+        if self.unauthenticated_srtp {
+            builder = builder.unauthenticated_srtp();
+        }
+        builder
+    }
+
     fn read(&mut self, parameter: &SessionParameter) -> Result<()> {
         match parameter {
             SessionParameter::KeyDerivationRate(rate) => self.key_derivation_rate = Some(*rate),

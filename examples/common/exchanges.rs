@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::io::Read;
+use std::net::SocketAddr;
 
 use anyhow::Result;
 use zeroize::Zeroizing;
@@ -129,6 +130,34 @@ impl Exchanges {
 }
 
 impl Description {
+    /// The message, without addresses.
+    pub(crate) fn source(&self) -> String {
+        match self.packet {
+            0 => self.message.clone(),
+            packet => format!("{} in packet {packet}", self.message),
+        }
+    }
+
+    /// One that came in a file.
+    pub(crate) fn in_file(text: Zeroizing<String>, name: &str, is_offer: bool) -> Self {
+        let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
+        let (own, other) = if is_offer {
+            ("offer", "answer")
+        } else {
+            ("answer", "offer")
+        };
+        Self {
+            text,
+            message: name.to_owned(),
+            is_request: is_offer,
+            flow: (nowhere, nowhere),
+            packet: 0,
+            call: String::new(),
+            own_tag: own.to_owned(),
+            other_tag: other.to_owned(),
+        }
+    }
+
     fn of(message: &Message<'_>, name: String, flow: FlowKey, packet: u64) -> Self {
         let is_request = message.status().is_none();
         let from = message.tag(&["from", "f"]).unwrap_or_default().to_owned();

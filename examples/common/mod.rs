@@ -22,6 +22,7 @@ pub(crate) mod streams;
 
 pub(crate) mod crypto_line;
 pub(crate) mod encryption;
+pub(crate) mod selector;
 pub(crate) mod key_book;
 pub(crate) mod listen;
 
@@ -29,6 +30,17 @@ pub(crate) mod policy;
 pub(crate) mod exchanges;
 pub(crate) mod verdicts;
 pub(crate) mod answer_text;
+
+pub(crate) mod cause;
+pub(crate) mod chance;
+pub(crate) mod opener;
+pub(crate) mod directions;
+pub(crate) mod key_ring;
+pub(crate) mod ledger;
+pub(crate) mod diagnosis;
+pub(crate) mod diagnosis_rtp;
+pub(crate) mod diagnosis_rtcp;
+pub(crate) mod decryption;
 
 pub(crate) mod args;
 pub(crate) mod output;
