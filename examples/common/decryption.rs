@@ -173,8 +173,8 @@ impl Decryption {
             self.without_key(flow, chosen.is_some());
             return None;
         }
-        let used = used.or(candidates.first().copied());
-        self.enter(key, used, time, look, &finding);
+        let meant = candidates.first().copied();
+        self.enter(key, (used, meant), time, look, &finding);
         let plain = match &finding {
             Finding {
                 outcome: Outcome::Explained(super::cause::Cause::NotEncrypted),
@@ -191,7 +191,7 @@ impl Decryption {
     fn enter(
         &mut self,
         key: StreamKey,
-        used: Option<usize>,
+        (used, meant): (Option<usize>, Option<usize>),
         time: Option<u64>,
         look: Look,
         finding: &Finding,
@@ -210,13 +210,13 @@ impl Decryption {
             is_opened: finding.opened.is_some(),
         };
         self.ledger.enter(row, &entry);
-        if let Some(used) = used {
+        let roc = used.and_then(|it| self.ring.keys[it].receiver.as_ref()?.roc(key.ssrc));
+        if let Some(used) = used.or(meant) {
             let (row, used) = (&mut self.ledger.rows[row], &self.ring.keys[used]);
             row.suite = Some(used.suite.name());
             if row.whose.as_ref() != Some(&used.whose) {
                 row.whose = Some(used.whose.clone());
             }
-            let roc = used.receiver.as_ref().and_then(|it| it.roc(key.ssrc));
             row.roc = roc.filter(|_| !key.is_rtcp).or(row.roc);
         }
     }

@@ -29,11 +29,7 @@ pub(crate) fn open(
         }
     }
     if is_plain {
-        let outcome = match it.is_repeated {
-            true => Outcome::Repeated,
-            false => Outcome::Explained(Cause::RtcpInClear),
-        };
-        return Finding::new(None, outcome);
+        return Finding::explained(None, Cause::RtcpInClear);
     }
     if let Some((index, variant, cause)) = patient.adopted()
         && let Some(opened) = ring.keys[index]
@@ -82,6 +78,14 @@ fn under(key: &mut Key, index: usize, patient: &mut Patient, it: &Specimen<'_>) 
             key.was_used = true;
             key.flow.get_or_insert(it.sender);
             patient.key = Some(index);
+            let is_whole = matches!(Look::at(&opened), Look::Rtcp(rtcp) if rtcp.is_whole);
+            if !is_whole
+                && !key.suite.encrypts()
+                && let Some((variant, cause, opened)) = enciphered(key, it)
+            {
+                patient.adopt(index, variant, &cause);
+                return Some(Finding::explained(Some(opened), cause));
+            }
             return Some(Finding::new(Some(opened), Outcome::AsAgreed));
         }
         Err(error) => error,
@@ -135,4 +139,15 @@ fn unlike_agreed(key: &mut Key, it: &Specimen<'_>) -> Option<(Variant, Cause, Ve
         }
     }
     None
+}
+
+/// Authentic under a suite that does not encrypt, and enciphered all the same.
+fn enciphered(key: &mut Key, it: &Specimen<'_>) -> Option<(Variant, Cause, Vec<u8>)> {
+    let mut encrypting = related(key).filter(|suite| suite.encrypts() && !suite.is_aead());
+    encrypting.find_map(|suite| {
+        let variant = Variant::Suite(suite);
+        let opened = key.opener.rtcp(variant, it.question.ssrc, it.bytes)?;
+        let is_whole = matches!(Look::at(&opened), Look::Rtcp(rtcp) if rtcp.is_whole);
+        is_whole.then_some((variant, Cause::other_suite(suite), opened))
+    })
 }

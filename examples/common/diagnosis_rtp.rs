@@ -76,7 +76,8 @@ fn accept(
         if let Some(variant) = variant {
             patient.adopt(index, variant, &cause);
         }
-        return Finding::explained(Some(better), cause);
+        let better = Some(better).filter(|_| cause != Cause::NotEncrypted);
+        return Finding::explained(better, cause);
     }
     // A stream that was seen not to keep to what was agreed goes on so where its bytes tell nothing.
     if let Some((adopted, variant @ Variant::EncryptionOfSrtp, cause)) = patient.adopted()
@@ -223,7 +224,10 @@ fn otherwise(
     if patient.is_worth_it() {
         for &index in order {
             let key = &mut ring.keys[index];
-            if let Some((variant, cause, opened)) = unlike_agreed(key, it, &pattern) {
+            // Whoever authenticates some packets does so with all, and a tag shows in the length.
+            let may_lack_tag = patient.key.is_none() && !has_tag;
+            let found = unlike_agreed(key, it, may_lack_tag.then_some(&pattern));
+            if let Some((variant, cause, opened)) = found {
                 key.was_used = true;
                 patient.adopt(index, variant, &cause);
                 return Finding::explained(Some(opened), cause);
@@ -246,7 +250,7 @@ fn otherwise(
 fn unlike_agreed(
     key: &mut Key,
     it: &Specimen<'_>,
-    pattern: &impl Fn(&[u8]) -> Pattern,
+    without_tag: Option<&impl Fn(&[u8]) -> Pattern>,
 ) -> Option<(Variant, Cause, Vec<u8>)> {
     let ssrc = it.question.ssrc;
     for suite in related(key) {
@@ -257,9 +261,7 @@ fn unlike_agreed(
             }
         }
     }
-    if !key.authenticates(false) {
-        return None;
-    }
+    let pattern = without_tag.filter(|_| key.authenticates(false))?;
     let variant = Variant::AuthenticationOfSrtp;
     let opened = key.opener.rtp(variant, ssrc, 0, it.bytes)?;
     // Without a tag only the bytes tell.

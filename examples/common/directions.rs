@@ -179,6 +179,7 @@ impl Dialogs {
                         let suite = ours.suite_name().to_owned();
                         self.hear(pair, ours, true)?;
                         self.hear(pair, theirs, false)?;
+                        self.note_declined(pair, srtp.tag);
                         return Ok(format!("tag {}, {suite}", srtp.tag));
                     }
                     "no usable line".to_owned()
@@ -225,6 +226,19 @@ impl Dialogs {
         Ok(())
     }
 
+    /// The lines that the answer did not take: for nobody, and known should somebody use one.
+    fn note_declined(&mut self, pair: &Pair<'_>, taken: u32) {
+        let declined = usable_lines(pair.offered);
+        let declined = declined.into_iter().filter(|it| it.tag() != taken);
+        for line in declined.take(MOST_UNAGREED) {
+            let known = self.events.len();
+            self.note_unagreed(pair, line, true);
+            for event in self.events.iter_mut().skip(known) {
+                (event.from, event.to) = Default::default();
+            }
+        }
+    }
+
     fn note_unagreed(&mut self, pair: &Pair<'_>, line: CryptoAttribute, by_offerer: bool) {
         let way = pair.way(by_offerer, Some(line.tag()));
         if let Some(Ok(receiver)) = line.secret_receiver()
@@ -269,7 +283,7 @@ impl Pair<'_> {
             way,
             from: from.clone(),
             to: to.clone(),
-            whose: format!("tag {} of the {}", line.tag(), sent.source()),
+            whose: format!("tag {} of {}", line.tag(), sent.source()),
             line,
             change,
         }

@@ -130,11 +130,11 @@ impl Exchanges {
 }
 
 impl Description {
-    /// The message, without addresses.
+    /// The message without addresses, or the file.
     pub(crate) fn source(&self) -> String {
         match self.packet {
             0 => self.message.clone(),
-            packet => format!("{} in packet {packet}", self.message),
+            packet => format!("the {} in packet {packet}", self.message),
         }
     }
 
