@@ -20,22 +20,27 @@ use zeroize::Zeroizing;
 use common::args::{self, KeyArgs, SearchArgs, say, warn};
 use common::capture::Kind;
 use common::capture_writer::CaptureWriter;
+use common::codec::Codecs;
 use common::crypto_line::CryptoLine;
 use common::datagram::{Content, dissect};
 use common::decide::{Search, decide};
-use common::decryption::Decryption;
+use common::decryption::{Decryption, Listener};
 use common::directions::Dialogs;
 use common::exchanges::{Description, Exchange, Exchanges};
 use common::input;
 use common::key_ring::KeyRing;
+use common::ladder::Ladder;
+use common::ledger::StreamKey;
 use common::media::Look;
 use common::opener::ShortTag;
 use common::output::{OutputFile, beside, is_same_file};
+use common::page::Page;
 use common::plan::Plan;
 use common::progress::Progress;
 use common::signalling::{self, description_in, messages};
 use common::sip_reader::SipReader;
 use common::streams::Survey;
+use common::wav::Wavs;
 
 /// Decrypts the SRTP and SRTCP in a pcap or pcapng capture, and says of each stream what failed and why.
 ///
@@ -61,6 +66,14 @@ struct Arguments {
     #[arg(long, value_name = "FILE", requires = "offer")]
     answer: Option<PathBuf>,
 
+    /// Write what was said (G.711 and L16) as WAV files into this folder
+    #[arg(long, value_name = "DIR")]
+    wav: Option<PathBuf>,
+
+    /// Write a report with the call flow and a timeline of each stream: one page of HTML that loads nothing
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+
     /// Bytes of the SRTCP tags that are expected under the _32 suites
     #[arg(long, value_name = "BYTES", default_value = "10", value_parser = parse_tag)]
     srtcp_tag_of_32: ShortTag,
@@ -77,6 +90,7 @@ const EXAMPLES: &str = "\
 Examples:
   decrypt_pcap call.pcap plain.pcap
   decrypt_pcap --crypto-file call.keys call.pcapng plain.pcapng
+  decrypt_pcap --wav spoken --report call.html call.pcap plain.pcap
   decrypt_pcap --offer offer.sdp --answer answer.sdp call.pcap plain.pcap
 
 --crypto shows its key to whoever may list processes; --crypto-file does not.";
@@ -100,16 +114,27 @@ fn run(arguments: &Arguments) -> Result<()> {
     let job = Job::new(arguments)?;
     let mut ring = given_keys(arguments)?;
     let mut output = OutputFile::create(&job.output, arguments.force)?;
+    let report = arguments.report.as_deref();
+    let mut report = report
+        .map(|it| OutputFile::create(it, arguments.force))
+        .transpose()?;
     let first_look = look(&job)?;
     let mut exchanges = first_look.exchanges.found;
     if let (Some(offer), Some(answer)) = (&arguments.offer, &arguments.answer) {
         exchanges.push(in_files(offer, answer)?);
     }
-    let mut dialogs = Dialogs::new(job.tag);
+    let (mut dialogs, mut ladder) = (Dialogs::new(job.tag), first_look.ladder);
+    let mut codecs = Codecs::default();
     for exchange in &exchanges {
+        let mut came_of = Vec::new();
         for nth in 0..exchange.answers.len() {
-            dialogs.take(exchange, nth)?;
+            came_of.push(dialogs.take(exchange, nth)?);
         }
+        ladder.note(exchange, &came_of);
+        let answers = exchange.answers.iter().map(|it| &it.text);
+        answers
+            .chain([&exchange.offer.text])
+            .for_each(|it| codecs.learn(it));
     }
     let has_keys = arguments.keys.are_given() || !dialogs.events.is_empty();
     let shown = job.input.display();
@@ -119,8 +144,25 @@ fn run(arguments: &Arguments) -> Result<()> {
     );
     ring.expect(dialogs.events);
     let decryption = Decryption::new(first_look.plan, ring, first_look.span);
-    let done = decrypt(&job, decryption, &mut output)?;
+    let wav = arguments.wav.as_deref();
+    let wavs = wav
+        .map(|it| Wavs::new(it, arguments.force, codecs))
+        .transpose()?;
+    let mut listener = Speech(wavs);
+    let done = decrypt(&job, decryption, &mut output, &mut listener)?;
     tell(&done);
+    if let Some(mut report) = report.take() {
+        let page = Page {
+            capture: &shown.to_string(),
+            ledger: &done.ledger,
+            ladder: &ladder,
+            without_key: &done.without_key,
+        };
+        report.write_all(page.html().as_bytes())?;
+        let path = report.path().display().to_string();
+        report.publish()?;
+        say(&format!("wrote {path}\n"));
+    }
     ensure!(
         done.ledger.opened > 0,
         "nothing in {shown} opens with these keys, so {} is not written",
@@ -129,7 +171,36 @@ fn run(arguments: &Arguments) -> Result<()> {
     let path = output.path().display().to_string();
     output.publish()?;
     say(&format!("wrote {path}\n"));
+    match (listener.0, wav) {
+        (Some(wavs), Some(folder)) => publish_speech(wavs, folder),
+        _ => Ok(()),
+    }
+}
+
+fn publish_speech(wavs: Wavs, folder: &Path) -> Result<()> {
+    if wavs.left_out > 0 {
+        warn(&format!(
+            "{} streams have a codec that is neither G.711 nor L16, or are too many: no WAV file of them",
+            wavs.left_out
+        ));
+    }
+    let count = wavs.publish()?;
+    say(&format!(
+        "wrote {count} WAV files into {}\n",
+        folder.display()
+    ));
     Ok(())
+}
+
+/// Who listens to what was opened.
+struct Speech(Option<Wavs>);
+
+impl Listener for Speech {
+    fn rtp(&mut self, stream: StreamKey, packet: &[u8]) {
+        if let Some(wavs) = &mut self.0 {
+            wavs.take(stream, packet);
+        }
+    }
 }
 
 impl Job {
@@ -153,13 +224,24 @@ impl Job {
             "{shown} cannot be both input and output"
         );
         let descriptions = [&arguments.offer, &arguments.answer];
-        let is_read = descriptions
+        for written in [Some(&output), arguments.report.as_ref()]
             .into_iter()
             .flatten()
-            .any(|it| is_same_file(it, &output));
+        {
+            let mut read = descriptions.into_iter().flatten();
+            let is_read = read.any(|it| is_same_file(it, written));
+            ensure!(
+                !is_read && !arguments.keys.come_from(written) && !is_same_file(&input, written),
+                "{} cannot be both read and written",
+                written.display()
+            );
+        }
         ensure!(
-            !is_read && !arguments.keys.come_from(&output),
-            "{} cannot be both output and the file that keys come from",
+            arguments
+                .report
+                .as_ref()
+                .is_none_or(|it| !is_same_file(it, &output)),
+            "{} cannot be both output and report",
             output.display()
         );
         Ok(Self {
@@ -222,6 +304,7 @@ const LONGEST_DESCRIPTION: u64 = 1 << 20;
 struct FirstLook {
     plan: Plan,
     exchanges: Exchanges,
+    ladder: Ladder,
     span: Option<(u64, u64)>,
 }
 
@@ -230,7 +313,8 @@ fn look(job: &Job) -> Result<FirstLook> {
     let (mut reader, length) = input::open(&job.input)?;
     let mut progress = Progress::new("searching", length);
     let (mut survey, mut sip) = (Survey::default(), SipReader::default());
-    let (mut exchanges, mut number, mut span) = (Exchanges::default(), 0, None);
+    let (mut exchanges, mut ladder) = (Exchanges::default(), Ladder::default());
+    let (mut number, mut span) = (0, None);
     let shown = job.input.display();
     while let Some(record) = reader
         .next()
@@ -254,6 +338,7 @@ fn look(job: &Job) -> Result<FirstLook> {
                 sip.read(&content, bytes, |message, flow| {
                     survey.signalling(signalling::read(message));
                     exchanges.take(message, flow, number);
+                    ladder.take(message, flow, number, packet.time);
                 });
             }
         }
@@ -267,12 +352,18 @@ fn look(job: &Job) -> Result<FirstLook> {
     Ok(FirstLook {
         plan,
         exchanges,
+        ladder,
         span,
     })
 }
 
 /// The second pass: writes every record, with the protected media in it decrypted.
-fn decrypt(job: &Job, mut decryption: Decryption, output: &mut OutputFile) -> Result<Decryption> {
+fn decrypt(
+    job: &Job,
+    mut decryption: Decryption,
+    output: &mut OutputFile,
+    listener: &mut Speech,
+) -> Result<Decryption> {
     let (mut reader, length) = input::open(&job.input)?;
     let mut progress = Progress::new("decrypting", length);
     let (read, write) = (job.input.display(), output.path().display().to_string());
@@ -282,7 +373,7 @@ fn decrypt(job: &Job, mut decryption: Decryption, output: &mut OutputFile) -> Re
         .with_context(|| format!("cannot read {read}"))?
     {
         let written = match &record.kind {
-            Kind::Packet(packet) => match decryption.packet(&record, packet, &mut Nobody) {
+            Kind::Packet(packet) => match decryption.packet(&record, packet, listener) {
                 Some(shorter) => writer.replace(record.raw, packet, shorter),
                 None => writer.pass(&record),
             },
@@ -296,12 +387,6 @@ fn decrypt(job: &Job, mut decryption: Decryption, output: &mut OutputFile) -> Re
         .with_context(|| format!("cannot write {write}"))?;
     decryption.ledger.conclude();
     Ok(decryption)
-}
-
-struct Nobody;
-
-impl common::decryption::Listener for Nobody {
-    fn rtp(&mut self, _: common::ledger::StreamKey, _: &[u8]) {}
 }
 
 fn tell(done: &Decryption) {

@@ -85,12 +85,6 @@ pub(crate) struct Event {
     pub(crate) whose: String,
 }
 
-/// What came of one section of an offer and an answer, for the call flow.
-pub(crate) struct Agreed {
-    pub(crate) media: String,
-    pub(crate) came_of_it: String,
-}
-
 /// Follows the dialogs.
 pub(crate) struct Dialogs {
     policy: Policy,
@@ -132,7 +126,7 @@ impl Dialogs {
     /// Takes an answer, and says what came of each section.
     ///
     /// The first answer counts from its offer on: the answerer may send before its answer arrives, and so is to be opened.
-    pub(crate) fn take(&mut self, exchange: &Exchange, nth: usize) -> Result<Vec<Agreed>> {
+    pub(crate) fn take(&mut self, exchange: &Exchange, nth: usize) -> Result<Vec<String>> {
         let (offer, answer) = (&exchange.offer, &exchange.answers[nth]);
         let packet = if nth == 0 {
             offer.packet
@@ -159,10 +153,8 @@ impl Dialogs {
                 packet,
             };
             let media = offered.media_line.split([' ', '=']).nth(1);
-            agreed.push(Agreed {
-                media: media.unwrap_or_default().to_owned(),
-                came_of_it: self.judge(&pair)?,
-            });
+            let came_of_it = self.judge(&pair)?;
+            agreed.push(format!("{came_of_it} for {}", media.unwrap_or("?")));
         }
         Ok(agreed)
     }
@@ -180,11 +172,11 @@ impl Dialogs {
                         self.hear(pair, ours, true)?;
                         self.hear(pair, theirs, false)?;
                         self.note_declined(pair, srtp.tag);
-                        return Ok(format!("tag {}, {suite}", srtp.tag));
+                        return Ok(format!("agreed: tag {}, {suite},", srtp.tag));
                     }
                     "no usable line".to_owned()
                 }
-                Accepted::PlainRtp(_) => return Ok("plain RTP agreed".to_owned()),
+                Accepted::PlainRtp(_) => return Ok("agreed: plain RTP".to_owned()),
                 Accepted::RefusedByPeer => return Ok("refused: port 0".to_owned()),
                 Accepted::Reject(rejection) => rejection.reason.to_string(),
                 _ => "not for security descriptions".to_owned(),
@@ -197,7 +189,7 @@ impl Dialogs {
                 self.note_unagreed(pair, line, by_offerer);
             }
         }
-        Ok(format!("NOT AGREED: {reason}"))
+        Ok(format!("NOT AGREED ({reason})"))
     }
 
     /// A line is in force for what one party sends.

@@ -41,6 +41,11 @@ pub(crate) mod diagnosis;
 pub(crate) mod diagnosis_rtp;
 pub(crate) mod diagnosis_rtcp;
 pub(crate) mod decryption;
+pub(crate) mod codec;
+pub(crate) mod wav;
+pub(crate) mod ladder;
+pub(crate) mod page;
+pub(crate) mod page_drawings;
 
 pub(crate) mod args;
 pub(crate) mod output;

@@ -1,0 +1,194 @@
+//! Writes what was said as WAV files, one a stream, in the order of RTP's timestamps.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::{self, File};
+use std::io::BufWriter;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use hound::{SampleFormat, WavSpec, WavWriter};
+
+use super::codec::{Codec, Codecs};
+use super::ledger::{StreamKey, as_file_name};
+use super::media::Look;
+use super::output::OutputFile;
+
+/// Files that may be open at once.
+const MOST_FILES: usize = 200;
+/// Packets that wait for those before them.
+const MOST_WAITING: usize = 16;
+/// Seconds of silence for what is missing; after more, time has begun anew.
+const LONGEST_GAP: i64 = 600;
+/// Bytes of samples in a file, whose lengths have 32 bits.
+const LONGEST_FILE: u64 = 0xF000_0000;
+
+/// Writes WAV files into a folder.
+pub(crate) struct Wavs {
+    folder: PathBuf,
+    overwrite: bool,
+    codecs: Codecs,
+    streams: HashMap<StreamKey, Option<Wav>>,
+    files: usize,
+    /// Streams that no file is written for.
+    pub(crate) left_out: u64,
+    error: Option<anyhow::Error>,
+}
+
+struct Wav {
+    output: OutputFile,
+    writer: WavWriter<BufWriter<File>>,
+    codec: Codec,
+    payload_type: u8,
+    /// The last timestamp, and its place in time, in samples of one channel.
+    last: (u32, i64),
+    /// The place of the next sample to be written; `None` before the first.
+    next: Option<i64>,
+    waiting: BTreeMap<i64, Vec<i16>>,
+    written: u64,
+}
+
+impl Wavs {
+    pub(crate) fn new(folder: &Path, overwrite: bool, codecs: Codecs) -> Result<Self> {
+        fs::create_dir_all(folder)
+            .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+        Ok(Self {
+            folder: folder.to_owned(),
+            overwrite,
+            codecs,
+            streams: HashMap::new(),
+            files: 0,
+            left_out: 0,
+            error: None,
+        })
+    }
+
+    /// Takes a plain RTP packet.
+    pub(crate) fn take(&mut self, stream: StreamKey, packet: &[u8]) {
+        let Look::Rtp(rtp) = Look::at(packet) else {
+            return;
+        };
+        if self.error.is_some() {
+            return;
+        }
+        if !self.streams.contains_key(&stream) {
+            let opened = self.open(stream, rtp.payload_type);
+            let opened = opened.map_err(|error| self.error = Some(error));
+            let wav = opened.unwrap_or_default();
+            self.left_out += u64::from(wav.is_none());
+            self.streams.insert(stream, wav);
+        }
+        let Some(Some(wav)) = self.streams.get_mut(&stream) else {
+            return;
+        };
+        if rtp.payload_type == wav.payload_type
+            && let Some(payload) = payload_of(packet, rtp.payload_len)
+            && let Err(error) = wav.take(rtp.timestamp, payload)
+        {
+            self.error = Some(error);
+        }
+    }
+
+    fn open(&mut self, stream: StreamKey, payload_type: u8) -> Result<Option<Wav>> {
+        let codec = self.codecs.of(stream.sender, payload_type);
+        let Some(codec) = codec.filter(|_| self.files < MOST_FILES) else {
+            return Ok(None);
+        };
+        let (from, to) = (as_file_name(stream.flow.0), as_file_name(stream.flow.1));
+        let name = format!("{from}_to_{to}_{:08x}.wav", stream.ssrc);
+        let mut output = OutputFile::create(&self.folder.join(name), self.overwrite)?;
+        let file = output
+            .file()
+            .try_clone()
+            .context("cannot write a WAV file")?;
+        let spec = WavSpec {
+            channels: codec.channels,
+            sample_rate: codec.rate,
+            bits_per_sample: 16,
+            sample_format: SampleFormat::Int,
+        };
+        let writer =
+            WavWriter::new(BufWriter::new(file), spec).context("cannot write a WAV file")?;
+        self.files += 1;
+        Ok(Some(Wav {
+            output,
+            writer,
+            codec,
+            payload_type,
+            last: (0, 0),
+            next: None,
+            waiting: BTreeMap::new(),
+            written: 0,
+        }))
+    }
+
+    /// Names the files, and returns how many there are.
+    pub(crate) fn publish(self) -> Result<usize> {
+        if let Some(error) = self.error {
+            return Err(error);
+        }
+        let mut count = 0;
+        for mut wav in self.streams.into_values().flatten() {
+            wav.write_waiting(0)?;
+            wav.writer.finalize().context("cannot write a WAV file")?;
+            wav.output.publish()?;
+            count += 1;
+        }
+        Ok(count)
+    }
+}
+
+/// The payload without its padding (RFC 3550 §5.1).
+fn payload_of(packet: &[u8], len: usize) -> Option<&[u8]> {
+    let payload = &packet[packet.len() - len..];
+    let padding = match packet[0] & 0x20 {
+        0 => 0,
+        _ => usize::from(*payload.last()?),
+    };
+    payload.get(..payload.len().checked_sub(padding)?)
+}
+
+impl Wav {
+    fn take(&mut self, timestamp: u32, payload: &[u8]) -> Result<()> {
+        let step = match self.next {
+            None => 0,
+            Some(_) => i64::from(timestamp.wrapping_sub(self.last.0) as i32),
+        };
+        let longest = LONGEST_GAP * i64::from(self.codec.rate);
+        let mut at = self.last.1 + step;
+        if step.abs() > longest {
+            // A new beginning: right behind what there is.
+            self.write_waiting(0)?;
+            at = self.next.unwrap_or(0);
+        }
+        self.next.get_or_insert(at);
+        self.last = (timestamp, at);
+        self.waiting.insert(at, self.codec.samples(payload));
+        self.write_waiting(MOST_WAITING)
+    }
+
+    /// Writes packets, the earliest first, until so many are left.
+    fn write_waiting(&mut self, most: usize) -> Result<()> {
+        while self.waiting.len() > most
+            && let Some((at, samples)) = self.waiting.pop_first()
+        {
+            let next = self.next.unwrap_or(at);
+            let channels = usize::from(self.codec.channels);
+            let missing = usize::try_from(at - next).unwrap_or(0) * channels;
+            let late = usize::try_from(next - at).unwrap_or(0) * channels;
+            let silence = std::iter::repeat_n(0, missing);
+            let fresh = samples.iter().copied().skip(late);
+            for sample in silence.chain(fresh) {
+                self.written += 2;
+                if self.written > LONGEST_FILE {
+                    return Ok(());
+                }
+                self.writer
+                    .write_sample(sample)
+                    .context("cannot write a WAV file")?;
+            }
+            let end = at + (samples.len() / channels) as i64;
+            self.next = Some(next.max(end));
+        }
+        Ok(())
+    }
+}
