@@ -153,7 +153,7 @@ fn run(arguments: &Arguments) -> Result<()> {
     tell(&done);
     if let Some(mut report) = report.take() {
         let page = Page {
-            capture: &shown.to_string(),
+            capture: &file_name(&job.input),
             ledger: &done.ledger,
             ladder: &ladder,
             without_key: &done.without_key,
@@ -175,6 +175,12 @@ fn run(arguments: &Arguments) -> Result<()> {
         (Some(wavs), Some(folder)) => publish_speech(wavs, folder),
         _ => Ok(()),
     }
+}
+
+/// Without its folders, which are nobody's business who reads the report.
+fn file_name(path: &Path) -> String {
+    let name = path.file_name().unwrap_or(path.as_os_str());
+    name.to_string_lossy().into_owned()
 }
 
 fn publish_speech(wavs: Wavs, folder: &Path) -> Result<()> {

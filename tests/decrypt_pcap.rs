@@ -15,3 +15,7 @@ mod call;
 #[path = "decrypt_pcap/causes.rs"]
 mod causes;
 mod common;
+#[path = "decrypt_pcap/inverse.rs"]
+mod inverse;
+#[path = "decrypt_pcap/keys.rs"]
+mod keys;

@@ -147,7 +147,7 @@ impl Decryption {
         let is_by_trial = stream.candidates.is_empty() && stream.patient.key.is_none();
         let by_trial = match is_by_trial && chosen.is_some() && stream.trials < MOST_TRIALS {
             // Where addresses tell nothing, behind a translation of them for instance, all keys are tried on what is certainly media.
-            true => diagnosis::others(&self.ring, &[], is_rtcp),
+            true => self.ring.signalled(is_rtcp),
             false => Vec::new(),
         };
         stream.trials += u32::from(is_by_trial);

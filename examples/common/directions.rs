@@ -189,7 +189,15 @@ impl Dialogs {
                 self.note_unagreed(pair, line, by_offerer);
             }
         }
-        Ok(format!("NOT AGREED ({reason})"))
+        let lines = usable_lines(pair.answered);
+        let named = lines
+            .iter()
+            .map(|it| format!("{} {}", it.tag(), it.suite_name()));
+        let answered = match lines.is_empty() {
+            true => "no keys".to_owned(),
+            false => named.collect::<Vec<_>>().join(", "),
+        };
+        Ok(format!("NOT AGREED: {answered}: {reason},"))
     }
 
     /// A line is in force for what one party sends.

@@ -234,6 +234,16 @@ impl KeyRing {
         close.into_iter().map(|it| it.1).collect()
     }
 
+    /// The keys of the signalling that can be tried on packets of others, the latest first. A user says whom a key is for.
+    pub(crate) fn signalled(&self, is_rtcp: bool) -> Vec<usize> {
+        const MOST: usize = 256;
+        let keys = self.keys.iter().enumerate().rev();
+        let may_be = keys.filter(|(_, key)| {
+            matches!(key.place, Place::Signalled { .. }) && key.authenticates(is_rtcp)
+        });
+        may_be.map(|it| it.0).take(MOST).collect()
+    }
+
     /// The keys given that fitted nothing, by position.
     pub(crate) fn unused(&self) -> impl Iterator<Item = usize> + '_ {
         let given = self.given.iter().enumerate();
