@@ -36,7 +36,12 @@ fn there_and_back(bytes: &[u8], suite: CryptoSuite) {
     let after = packets(&place.read("out"));
     assert!(before != between);
     assert_eq!(before.len(), after.len());
+    let untouched = |nth: usize| before[nth] == between[nth];
     for (nth, (before, after)) in before.iter().zip(&after).enumerate() {
+        if untouched(nth) {
+            assert!(before == after, "{suite}, packet {}", nth + 1);
+            continue;
+        }
         let before = super::check::Packet {
             data: with_right_checksum(&before.data, &after.data),
             ..before.clone()
