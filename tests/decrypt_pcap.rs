@@ -17,5 +17,7 @@ mod causes;
 mod common;
 #[path = "decrypt_pcap/inverse.rs"]
 mod inverse;
+#[path = "decrypt_pcap/peers.rs"]
+mod peers;
 #[path = "decrypt_pcap/keys.rs"]
 mod keys;

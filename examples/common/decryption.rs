@@ -117,6 +117,9 @@ impl Decryption {
             .plan
             .chosen_for(datagram, look)
             .map(|it| self.plan.chosen[it]);
+        if chosen.is_none() && self.plan.has_ports() {
+            return None;
+        }
         let endpoint = chosen.map(|it| &self.plan.endpoints[it.endpoint]);
         let sender = endpoint.map_or(flow, |it| (it.source, it.destination));
         let key = StreamKey {
