@@ -17,6 +17,8 @@ mod causes;
 mod common;
 #[path = "decrypt_pcap/inverse.rs"]
 mod inverse;
+#[path = "decrypt_pcap/output.rs"]
+mod output;
 #[path = "decrypt_pcap/peers.rs"]
 mod peers;
 #[path = "decrypt_pcap/keys.rs"]

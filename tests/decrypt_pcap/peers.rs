@@ -13,6 +13,9 @@ use super::check::{packets, udp_at};
 use super::common::vectors;
 use super::run::{Place, Run};
 
+/// Packets, plane and name of a cause.
+type Named = (u64, &'static str, &'static str);
+
 /// UDP payloads by source and destination port, in their order.
 type Flows = BTreeMap<(u16, u16), Vec<Vec<u8>>>;
 
@@ -209,7 +212,7 @@ fn what_is_wrong_in_captures_of_other_software_is_named() {
     let clear = "RTCP in the clear";
     let tag = "SRTCP tag of 4 bytes where 10 were expected";
     let none = "not encrypted at all";
-    let expected: [(&str, &[(u64, &str, &str)]); 4] = [
+    let expected: [(&str, &[Named]); 4] = [
         (
             "call_suite_changed_on_the_way",
             &[
