@@ -8,14 +8,11 @@
 
 mod common;
 
-use std::fs::File;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, ensure};
 use clap::Parser;
-use zeroize::Zeroizing;
 
 use common::args::{self, KeyArgs, SearchArgs, say, warn};
 use common::capture::Kind;
@@ -26,7 +23,7 @@ use common::datagram::{Content, dissect};
 use common::decide::{Search, decide};
 use common::decryption::{Decryption, Listener};
 use common::directions::Dialogs;
-use common::exchanges::{Description, Exchange, Exchanges};
+use common::exchanges::{Exchange, Exchanges};
 use common::input;
 use common::key_ring::KeyRing;
 use common::ladder::Ladder;
@@ -37,7 +34,7 @@ use common::output::{OutputFile, beside, is_same_file};
 use common::page::Page;
 use common::plan::Plan;
 use common::progress::Progress;
-use common::signalling::{self, description_in, messages};
+use common::signalling;
 use common::sip_reader::SipReader;
 use common::streams::Survey;
 use common::wav::Wavs;
@@ -121,7 +118,7 @@ fn run(arguments: &Arguments) -> Result<()> {
     let first_look = look(&job)?;
     let mut exchanges = first_look.exchanges.found;
     if let (Some(offer), Some(answer)) = (&arguments.offer, &arguments.answer) {
-        exchanges.push(in_files(offer, answer)?);
+        exchanges.push(Exchange::in_files(offer, answer)?);
     }
     let (mut dialogs, mut ladder) = (Dialogs::new(job.tag), first_look.ladder);
     let mut codecs = Codecs::default();
@@ -276,35 +273,6 @@ fn given_keys(arguments: &Arguments) -> Result<KeyRing> {
     }
     Ok(ring)
 }
-
-/// An exchange that came in two files.
-fn in_files(offer: &Path, answer: &Path) -> Result<Exchange> {
-    let description = |path: &Path, is_offer| {
-        let shown = path.display();
-        let mut bytes = Zeroizing::new(Vec::new());
-        let file = File::open(path).with_context(|| format!("cannot open {shown}"))?;
-        file.take(LONGEST_DESCRIPTION)
-            .read_to_end(&mut bytes)
-            .with_context(|| format!("cannot read {shown}"))?;
-        let description = match messages(&bytes).find(|it| !it.description.is_empty()) {
-            Some(message) => message.description,
-            None => description_in(&bytes),
-        };
-        ensure!(
-            !description.is_empty(),
-            "there is no session description in {shown}: none begins with v=0"
-        );
-        let text = Zeroizing::new(String::from_utf8_lossy(description).into_owned());
-        Ok(Description::in_file(text, &shown.to_string(), is_offer))
-    };
-    Ok(Exchange {
-        offer: description(offer, true)?,
-        answers: vec![description(answer, false)?],
-    })
-}
-
-/// No description is longer.
-const LONGEST_DESCRIPTION: u64 = 1 << 20;
 
 /// What the first pass finds.
 struct FirstLook {

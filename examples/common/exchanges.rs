@@ -2,15 +2,17 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::fs::File;
 use std::io::Read;
 use std::net::SocketAddr;
+use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result, ensure};
 use zeroize::Zeroizing;
 
 use super::capture::{CaptureReader, Kind};
 use super::datagram::dissect;
-use super::signalling::Message;
+use super::signalling::{Message, description_in, messages};
 use super::sip_reader::SipReader;
 use super::streams::FlowKey;
 
@@ -129,6 +131,16 @@ impl Exchanges {
     }
 }
 
+impl Exchange {
+    /// One that came in two files, alone or in SIP messages.
+    pub(crate) fn in_files(offer: &Path, answer: &Path) -> Result<Self> {
+        Ok(Self {
+            offer: Description::in_file(offer, true)?,
+            answers: vec![Description::in_file(answer, false)?],
+        })
+    }
+}
+
 impl Description {
     /// The message without addresses, or the file.
     pub(crate) fn source(&self) -> String {
@@ -138,24 +150,37 @@ impl Description {
         }
     }
 
-    /// One that came in a file.
-    pub(crate) fn in_file(text: Zeroizing<String>, name: &str, is_offer: bool) -> Self {
-        let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
-        let (own, other) = if is_offer {
-            ("offer", "answer")
-        } else {
-            ("answer", "offer")
+    fn in_file(path: &Path, is_offer: bool) -> Result<Self> {
+        const LONGEST: u64 = 1 << 20;
+        let shown = path.display();
+        let mut bytes = Zeroizing::new(Vec::new());
+        let file = File::open(path).with_context(|| format!("cannot open {shown}"))?;
+        file.take(LONGEST)
+            .read_to_end(&mut bytes)
+            .with_context(|| format!("cannot read {shown}"))?;
+        let description = match messages(&bytes).find(|it| !it.description.is_empty()) {
+            Some(message) => message.description,
+            None => description_in(&bytes),
         };
-        Self {
-            text,
-            message: name.to_owned(),
+        ensure!(
+            !description.is_empty(),
+            "there is no session description in {shown}: none begins with v=0"
+        );
+        let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
+        let (own, other) = match is_offer {
+            true => ("offer", "answer"),
+            false => ("answer", "offer"),
+        };
+        Ok(Self {
+            text: String::from_utf8_lossy(description).into_owned().into(),
+            message: shown.to_string(),
             is_request: is_offer,
             flow: (nowhere, nowhere),
             packet: 0,
             call: String::new(),
             own_tag: own.to_owned(),
             other_tag: other.to_owned(),
-        }
+        })
     }
 
     fn of(message: &Message<'_>, name: String, flow: FlowKey, packet: u64) -> Self {

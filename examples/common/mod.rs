@@ -36,6 +36,7 @@ pub(crate) mod chance;
 pub(crate) mod opener;
 pub(crate) mod directions;
 pub(crate) mod key_ring;
+pub(crate) mod ledger_row;
 pub(crate) mod ledger;
 pub(crate) mod diagnosis;
 pub(crate) mod diagnosis_rtp;

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::ladder::Ladder;
-use super::ledger::{COLUMNS, Ledger, Mark, Tally, in_packets};
+use super::ledger::{Ledger, Mark};
+use super::ledger_row::{COLUMNS, Tally, in_packets};
 use super::page_drawings::{escape, ladder, legend, timelines};
 use super::streams::FlowKey;
 

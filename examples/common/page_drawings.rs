@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 
 use super::ladder::{Ladder, MOST_CALLS, MOST_IN_CALL, Told};
-use super::ledger::{INTERVALS, Ledger, MARKS, Row};
+use super::ledger::{INTERVALS, Ledger, MARKS};
+use super::ledger_row::Row;
 use super::page::stream;
 
 const WIDTH: f64 = 1080.0;
