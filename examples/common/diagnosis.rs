@@ -193,7 +193,10 @@ pub(crate) fn related(key: &Key) -> impl Iterator<Item = CryptoSuite> + use<> {
 }
 
 /// Keys that are meant for others.
-pub(crate) fn others(ring: &KeyRing, candidates: &[usize], is_rtcp: bool) -> Vec<usize> {
+pub(crate) fn others(ring: &mut KeyRing, candidates: &[usize], is_rtcp: bool) -> Vec<usize> {
+    if !ring.may_try_others() {
+        return Vec::new();
+    }
     let is_other = |it: &usize| !candidates.contains(it) && ring.keys[*it].authenticates(is_rtcp);
     let latest_first = (0..ring.keys.len()).rev();
     latest_first.filter(is_other).take(MOST_OTHERS).collect()

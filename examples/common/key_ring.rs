@@ -60,6 +60,7 @@ pub(crate) struct KeyRing {
     /// Changes with every key that comes.
     pub(crate) generation: u64,
     tag: ShortTag,
+    trials: u32,
 }
 
 impl Key {
@@ -234,8 +235,18 @@ impl KeyRing {
         close.into_iter().map(|it| it.1).collect()
     }
 
+    /// Whether keys of others may still be tried: for so many packets, lest a capture of nothing that opens take for ever.
+    pub(crate) fn may_try_others(&mut self) -> bool {
+        const MOST: u32 = 100_000;
+        self.trials += 1;
+        self.trials <= MOST
+    }
+
     /// The keys of the signalling that can be tried on packets of others, the latest first. A user says whom a key is for.
-    pub(crate) fn signalled(&self, is_rtcp: bool) -> Vec<usize> {
+    pub(crate) fn signalled(&mut self, is_rtcp: bool) -> Vec<usize> {
+        if !self.may_try_others() {
+            return Vec::new();
+        }
         const MOST: usize = 256;
         let keys = self.keys.iter().enumerate().rev();
         let may_be = keys.filter(|(_, key)| {
