@@ -127,6 +127,7 @@ fn run(arguments: &Arguments) -> Result<()> {
         for nth in 0..exchange.answers.len() {
             came_of.push(dialogs.take(exchange, nth)?);
         }
+        dialogs.take_alone(exchange);
         ladder.note(exchange, &came_of);
         let answers = exchange.answers.iter().map(|it| &it.text);
         answers
@@ -181,10 +182,10 @@ fn file_name(path: &Path) -> String {
 }
 
 fn publish_speech(wavs: Wavs, folder: &Path) -> Result<()> {
-    if wavs.left_out > 0 {
+    if wavs.left_out() > 0 {
         warn(&format!(
             "{} streams have a codec that is neither G.711 nor L16, or are too many: no WAV file of them",
-            wavs.left_out
+            wavs.left_out()
         ));
     }
     let count = wavs.publish()?;

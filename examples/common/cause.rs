@@ -37,6 +37,7 @@ pub(crate) enum Cause {
         found: usize,
     },
     Restarted,
+    LifetimeEnded,
     RocOff {
         expected: u32,
         found: u32,
@@ -67,6 +68,7 @@ impl Cause {
                 format!("SRTCP tag of {found} bytes where {expected} were expected")
             }
             Self::Restarted => "SSRC or sequence numbers restarted".to_owned(),
+            Self::LifetimeEnded => "lifetime of the key at its end".to_owned(),
             Self::RocOff { .. } => "other rollover counter".to_owned(),
             Self::OneSided { parameter, .. } => {
                 format!("{} honoured by one side only", parameter.name())
@@ -102,6 +104,9 @@ impl fmt::Display for Cause {
             ),
             Self::Restarted => f.write_str(
                 "the sender began anew under the same SSRC and key; a receiver takes it for a replay until a new key or SSRC comes",
+            ),
+            Self::LifetimeEnded => f.write_str(
+                "the sender goes on under a key that has protected as many packets as its line allows; it has to re-key",
             ),
             Self::RocOff { expected, found } => write!(
                 f,

@@ -101,6 +101,10 @@ fn under(key: &mut Key, index: usize, patient: &mut Patient, it: &Specimen<'_>) 
         };
         return Some(Finding::new(opened, outcome));
     }
+    if error == UnprotectError::KeyExpired {
+        let opened = key.opener.rtcp(Variant::AsAgreed, ssrc, it.bytes)?;
+        return Some(Finding::explained(Some(opened), Cause::LifetimeEnded));
+    }
     if !is_of_order(&error) {
         return None;
     }

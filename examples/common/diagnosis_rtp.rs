@@ -1,5 +1,7 @@
 //! SRTP packets: opened as agreed, or in the way that fits.
 
+use srtp_sdes::UnprotectError;
+
 use super::cause::{Cause, Parameter};
 use super::chance::Pattern;
 use super::diagnosis::{
@@ -27,7 +29,7 @@ pub(crate) fn open(
     it: &Specimen<'_>,
 ) -> Finding {
     let order = patient.order(candidates);
-    let mut is_of_order_alone = false;
+    let (mut is_of_order_alone, mut has_ended) = (false, false);
     for &index in &order {
         let key = &mut ring.keys[index];
         let Some(receiver) = &mut key.receiver else {
@@ -36,11 +38,15 @@ pub(crate) fn open(
         let mut opened = it.bytes.to_vec();
         match receiver.unprotect_rtp_vec(&mut opened) {
             Ok(()) => return accept(key, index, patient, it, opened),
+            Err(UnprotectError::KeyExpired) => has_ended = true,
             Err(error) => is_of_order_alone |= is_of_order(&error),
         }
     }
     if it.is_repeated {
-        return Finding::new(repeated(ring, &order, it), Outcome::Repeated);
+        return Finding::new(near(ring, &order, it), Outcome::Repeated);
+    }
+    if has_ended && let Some(opened) = near(ring, &order, it) {
+        return Finding::explained(Some(opened), Cause::LifetimeEnded);
     }
     let may_search = patient.is_search_due() && order.len() <= MOST_SEARCHED;
     for &index in &order {
@@ -123,8 +129,8 @@ fn second_look(
     (payload(&better) == Pattern::Structured).then_some((Some(variant), cause, better))
 }
 
-/// A packet that was opened before opens again.
-fn repeated(ring: &mut KeyRing, order: &[usize], it: &Specimen<'_>) -> Option<Vec<u8>> {
+/// A packet that is near opens, whether its receiver takes it or not.
+fn near(ring: &mut KeyRing, order: &[usize], it: &Specimen<'_>) -> Option<Vec<u8>> {
     order.iter().find_map(|&index| {
         let key = &mut ring.keys[index];
         let counters = counters(key, it.question.ssrc);

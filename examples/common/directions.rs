@@ -159,9 +159,48 @@ impl Dialogs {
         Ok(agreed)
     }
 
+    /// Takes a response whose description has no counterpart, as where the capture begins between offer and answer: a single line in it is that of
+    /// an answer.
+    pub(crate) fn take_alone(&mut self, exchange: &Exchange) {
+        let alone = &exchange.offer;
+        if alone.is_request || !exchange.answers.is_empty() {
+            return;
+        }
+        let declared = declared_by_section(alone.text.as_bytes()).unwrap_or_default();
+        let described = sections(&alone.text);
+        for (nth, section) in described.iter().enumerate() {
+            let declared = declared.get(nth).map_or(&[][..], Vec::as_slice);
+            let pair = Pair {
+                offer: alone,
+                answer: alone,
+                offered: section,
+                answered: section,
+                offerer: Ends::default(),
+                answerer: Ends::of(declared, section),
+                section: nth,
+                packet: 0,
+            };
+            if let [line] = &usable_lines(section)[..] {
+                self.note_unagreed(&pair, line.secret_copy(), false);
+            }
+        }
+    }
+
     /// The offer and its answer by the rules of the crate.
     fn judge(&mut self, pair: &Pair<'_>) -> Result<String> {
-        let reason = match Offer::from_secret_section(&pair.offered.media(), &self.policy) {
+        // A line that cannot be read is one that nobody takes.
+        let readable: Vec<&str> = pair
+            .offered
+            .attributes
+            .iter()
+            .copied()
+            .filter(is_readable)
+            .collect();
+        let offered = MediaSection {
+            attributes: &readable,
+            ..pair.offered.media()
+        };
+        let reason = match Offer::from_secret_section(&offered, &self.policy) {
             Ok(mut offer) => match offer.accept(&pair.answered.media()) {
                 Accepted::Srtp(srtp) => {
                     let line = offer.attributes().find(|it| it.tag() == srtp.tag);
@@ -311,6 +350,11 @@ fn usable_lines(section: &SdpSection<'_>) -> Vec<CryptoAttribute> {
             },
         );
     usable.collect()
+}
+
+fn is_readable(text: &&str) -> bool {
+    let parse = || CryptoAttribute::parse(text, ParseMode::Tolerant);
+    !is_crypto(text) || !matches!(parse(), Line::Invalid(_))
 }
 
 fn is_crypto(text: &str) -> bool {

@@ -31,7 +31,7 @@ pub(crate) struct Description {
     pub(crate) text: Zeroizing<String>,
     /// A method or a status.
     pub(crate) message: String,
-    is_request: bool,
+    pub(crate) is_request: bool,
     pub(crate) flow: FlowKey,
     /// The number of the packet in the capture, from 1.
     pub(crate) packet: u64,

@@ -1,6 +1,6 @@
 //! Writes what was said as WAV files, one a stream, in the order of RTP's timestamps.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::{self, File};
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
@@ -27,18 +27,17 @@ pub(crate) struct Wavs {
     folder: PathBuf,
     overwrite: bool,
     codecs: Codecs,
-    streams: HashMap<StreamKey, Option<Wav>>,
-    files: usize,
-    /// Streams that no file is written for.
-    pub(crate) left_out: u64,
+    streams: HashMap<StreamKey, Wav>,
+    /// Streams with payloads of another codec, or too many.
+    silent: HashSet<StreamKey>,
     error: Option<anyhow::Error>,
 }
 
 struct Wav {
     output: OutputFile,
     writer: WavWriter<BufWriter<File>>,
-    codec: Codec,
-    payload_type: u8,
+    /// Rate and channels.
+    form: (u32, u16),
     /// The last timestamp, and its place in time, in samples of one channel.
     last: (u32, i64),
     /// The place of the next sample to be written; `None` before the first.
@@ -56,8 +55,7 @@ impl Wavs {
             overwrite,
             codecs,
             streams: HashMap::new(),
-            files: 0,
-            left_out: 0,
+            silent: HashSet::new(),
             error: None,
         })
     }
@@ -70,29 +68,39 @@ impl Wavs {
         if self.error.is_some() {
             return;
         }
-        if !self.streams.contains_key(&stream) {
-            let opened = self.open(stream, rtp.payload_type);
-            let opened = opened.map_err(|error| self.error = Some(error));
-            let wav = opened.unwrap_or_default();
-            self.left_out += u64::from(wav.is_none());
-            self.streams.insert(stream, wav);
-        }
-        let Some(Some(wav)) = self.streams.get_mut(&stream) else {
+        // Telephone events and the like share a stream with its codec.
+        let Some(codec) = self.codecs.of(stream.sender, rtp.payload_type) else {
+            self.silent.insert(stream);
             return;
         };
-        if rtp.payload_type == wav.payload_type
+        if !self.streams.contains_key(&stream) {
+            if self.streams.len() >= MOST_FILES {
+                self.silent.insert(stream);
+                return;
+            }
+            match self.open(stream, codec) {
+                Ok(wav) => {
+                    self.streams.insert(stream, wav);
+                }
+                Err(error) => self.error = Some(error),
+            }
+        }
+        if let Some(wav) = self.streams.get_mut(&stream)
+            && (codec.rate, codec.channels) == wav.form
             && let Some(payload) = payload_of(packet, rtp.payload_len)
-            && let Err(error) = wav.take(rtp.timestamp, payload)
+            && let Err(error) = wav.take(rtp.timestamp, codec.samples(payload))
         {
             self.error = Some(error);
         }
     }
 
-    fn open(&mut self, stream: StreamKey, payload_type: u8) -> Result<Option<Wav>> {
-        let codec = self.codecs.of(stream.sender, payload_type);
-        let Some(codec) = codec.filter(|_| self.files < MOST_FILES) else {
-            return Ok(None);
-        };
+    /// Streams that no file is written for.
+    pub(crate) fn left_out(&self) -> usize {
+        let has_none = |it: &&StreamKey| !self.streams.contains_key(it);
+        self.silent.iter().filter(has_none).count()
+    }
+
+    fn open(&self, stream: StreamKey, codec: Codec) -> Result<Wav> {
         let (from, to) = (as_file_name(stream.flow.0), as_file_name(stream.flow.1));
         let name = format!("{from}_to_{to}_{:08x}.wav", stream.ssrc);
         let mut output = OutputFile::create(&self.folder.join(name), self.overwrite)?;
@@ -108,17 +116,15 @@ impl Wavs {
         };
         let writer =
             WavWriter::new(BufWriter::new(file), spec).context("cannot write a WAV file")?;
-        self.files += 1;
-        Ok(Some(Wav {
+        Ok(Wav {
             output,
             writer,
-            codec,
-            payload_type,
+            form: (codec.rate, codec.channels),
             last: (0, 0),
             next: None,
             waiting: BTreeMap::new(),
             written: 0,
-        }))
+        })
     }
 
     /// Names the files, and returns how many there are.
@@ -127,7 +133,7 @@ impl Wavs {
             return Err(error);
         }
         let mut count = 0;
-        for mut wav in self.streams.into_values().flatten() {
+        for mut wav in self.streams.into_values() {
             wav.write_waiting(0)?;
             wav.writer.finalize().context("cannot write a WAV file")?;
             wav.output.publish()?;
@@ -148,12 +154,12 @@ fn payload_of(packet: &[u8], len: usize) -> Option<&[u8]> {
 }
 
 impl Wav {
-    fn take(&mut self, timestamp: u32, payload: &[u8]) -> Result<()> {
+    fn take(&mut self, timestamp: u32, samples: Vec<i16>) -> Result<()> {
         let step = match self.next {
             None => 0,
             Some(_) => i64::from(timestamp.wrapping_sub(self.last.0) as i32),
         };
-        let longest = LONGEST_GAP * i64::from(self.codec.rate);
+        let longest = LONGEST_GAP * i64::from(self.form.0);
         let mut at = self.last.1 + step;
         if step.abs() > longest {
             // A new beginning: right behind what there is.
@@ -162,7 +168,7 @@ impl Wav {
         }
         self.next.get_or_insert(at);
         self.last = (timestamp, at);
-        self.waiting.insert(at, self.codec.samples(payload));
+        self.waiting.insert(at, samples);
         self.write_waiting(MOST_WAITING)
     }
 
@@ -172,7 +178,7 @@ impl Wav {
             && let Some((at, samples)) = self.waiting.pop_first()
         {
             let next = self.next.unwrap_or(at);
-            let channels = usize::from(self.codec.channels);
+            let channels = usize::from(self.form.1);
             let missing = usize::try_from(at - next).unwrap_or(0) * channels;
             let late = usize::try_from(next - at).unwrap_or(0) * channels;
             let silence = std::iter::repeat_n(0, missing);

@@ -373,3 +373,18 @@ fn packets_that_are_missing_are_lost() {
         ["56", "56", "4", "0", "0", "0"]
     );
 }
+
+#[test]
+fn packets_beyond_the_lifetime_of_their_key_are_named() {
+    let mut sender = Sender::new(alices(SUITE));
+    let sent = media(seqs(), |packet, is_rtcp| {
+        protect(&mut sender, packet, is_rtcp)
+    });
+    let (place, run) = decrypt(&call(SUITE, "|2^5", sent), &[]);
+    let name = "lifetime of the key at its end".to_owned();
+    let named = causes(&run);
+    // Fewer than 32 of each plane, and the plane that ends first ends both.
+    assert_eq!(named[0], (29, "RTP", name.clone()), "{}", run.stdout);
+    assert!(named.iter().all(|it| it.2 == name), "{}", run.stdout);
+    assert!(alices_packets(&place.read("out")) == alices_plain(seqs()));
+}

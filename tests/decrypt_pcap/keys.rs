@@ -316,3 +316,59 @@ fn signalling_in_the_capture_can_be_left_unread() {
     let (_, run) = decrypt(&bytes, &["--no-sdp"]);
     assert!(run.expect_error().contains("no key for in"));
 }
+
+#[test]
+fn forks_whose_media_comes_from_nowhere_that_sdp_names_are_told_apart_by_their_keys() {
+    let offer = sdp(ALICE, "RTP/SAVP", &line(1, &alices(SUITE), ""));
+    let mut packets = vec![by_alice(&sip(INVITE, "1 INVITE", ("alice", ""), &offer))];
+    for (at, tag, seed) in [("10.0.0.1:1", "home", 3), ("10.0.0.2:1", "mobile", 4)] {
+        let answer = sdp(at, "RTP/SAVP", &line(1, &key(SUITE, seed), ""));
+        packets.push(by_bob(&sip(OK, "1 INVITE", ("alice", tag), &answer)));
+    }
+    for (at, seed, ssrc) in [("203.0.113.1:9", 3, 0x333), ("203.0.113.2:9", 4, 0x444)] {
+        let mut sender = Sender::new(key(SUITE, seed));
+        packets.extend(stream(at, ALICE, ssrc, 1..30, &mut sender));
+    }
+    all_opens(&packets, 58);
+}
+
+#[test]
+fn nothing_but_the_ports_that_the_user_names_is_opened() {
+    let bytes = call(SUITE, "", alices_media(alices(SUITE)));
+    let (_, run) = decrypt(&bytes, &["--rtp", "198.51.100.2:5000"]);
+    assert!(run.stdout.contains(": 126 decrypted"), "{}", run.stdout);
+    let mut packets = signalling(&line(1, &alices(SUITE), ""), &line(1, &bobs(SUITE), ""));
+    packets.extend(alices_media(alices(SUITE)));
+    let mut sender = Sender::new(alices(SUITE));
+    packets.extend(stream(
+        ALICE,
+        "198.51.100.2:5050",
+        0x111,
+        1..30,
+        &mut sender,
+    ));
+    let (_, run) = decrypt(&capture(&packets), &["--rtp", "5050"]);
+    assert!(run.stdout.contains(": 29 decrypted"), "{}", run.stdout);
+}
+
+#[test]
+fn an_answer_whose_offer_is_not_in_the_capture_opens_what_the_answerer_sends() {
+    let mut packets = signalling(&line(1, &alices(SUITE), ""), &line(1, &bobs(SUITE), ""));
+    packets.remove(0);
+    packets.extend(bobs_media(bobs(SUITE)));
+    all_opens(&packets, 60);
+}
+
+#[test]
+fn a_line_that_cannot_be_read_does_not_hide_those_that_can() {
+    let offer = format!(
+        "a=crypto:1 {SUITE} inline:short\r\n{}",
+        line(2, &alices(SUITE), "")
+    );
+    let mut packets = signalling(&offer, &line(2, &bobs(SUITE), ""));
+    packets.extend(alices_media(alices(SUITE)));
+    let (place, run) = decrypt(&capture(&packets), &["--report", "report.html"]);
+    let run = run.expect_success();
+    assert!(run.stdout.contains(": 66 decrypted"), "{}", run.stdout);
+    assert!(place.read_text("report.html").contains("agreed: tag 2"));
+}

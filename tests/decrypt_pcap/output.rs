@@ -385,3 +385,21 @@ fn messages_of_other_dialogs_do_not_disturb() {
     let run = run.expect_success();
     assert!(run.stdout.contains(": 60 decrypted"), "{}", run.stdout);
 }
+
+#[test]
+fn telephone_events_and_a_change_of_law_do_not_end_a_wav_file() {
+    let event = |seq| {
+        with_type(
+            rtp(0xA11C_E000, seq, u32::from(seq) * 160, &[1, 2, 3, 4]),
+            101,
+        )
+    };
+    let speech = |seq: u16, payload_type, byte| {
+        let packet = rtp(0xA11C_E000, seq, u32::from(seq) * 160, &[byte; 160]);
+        with_type(packet, payload_type)
+    };
+    let packets = [event(1), speech(2, 0, 0x80), event(3), speech(4, 8, 0xAA)];
+    let (samples, ..) = heard(&speaks("", &packets));
+    let blocks: Vec<i16> = samples.chunks(160).map(|it| it[0]).collect();
+    assert_eq!(blocks, [32124, 0, 32256]);
+}
