@@ -9,7 +9,8 @@ use super::streams::FlowKey;
 const MOST_FLOWS: usize = 4096;
 /// What waits in one direction for bytes before it, and bytes that may wait for their reader in all.
 const MOST_AHEAD: usize = 128 << 10;
-const MOST_SEGMENTS_AHEAD: usize = 1024;
+/// More than these are not out of order: what is before them is missing from the capture.
+const MOST_SEGMENTS_AHEAD: usize = 16;
 const MOST_BYTES: usize = 32 << 20;
 
 /// The connections of a capture.

@@ -80,12 +80,15 @@ pub(crate) fn plain(ssrc: u32, seq: u16) -> Vec<u8> {
     rtp(ssrc, seq, start, &payload)
 }
 
-/// A sender report, after this RTP packet.
+/// A sender report after this RTP packet, and a CNAME.
 pub(crate) fn report(ssrc: u32, seq: u16) -> Vec<u8> {
     let mut packet = vec![0x80, 200, 0, 6];
     packet.extend(ssrc.to_be_bytes());
     packet.extend([0; 18]);
     packet.extend(seq.to_be_bytes());
+    packet.extend([0x81, 202, 0, 3]);
+    packet.extend(ssrc.to_be_bytes());
+    packet.extend(*b"\x01\x05alice\0");
     packet
 }
 

@@ -117,6 +117,21 @@ fn the_key_under_another_suite_is_a_wrong_suite() {
 }
 
 #[test]
+fn srtcp_that_is_enciphered_where_a_null_cipher_was_agreed_is_a_wrong_suite() {
+    let null = CryptoSuite::NullHmacSha1_80;
+    let key_of = |suite| {
+        let key = alices(null);
+        srtp_sdes::MasterKey::new(suite, key.secret_key_and_salt()).unwrap()
+    };
+    let (mut rtp, mut rtcp) = (Sender::new(key_of(null)), Sender::new(key_of(SUITE)));
+    let sent = media(seqs(), |packet, is_rtcp| match is_rtcp {
+        true => protect(&mut rtcp, packet, true),
+        false => protect(&mut rtp, packet, false),
+    });
+    opens_with(&call(null, "", sent), &[], &[(6, "RTCP", "wrong suite")]);
+}
+
+#[test]
 fn srtcp_tags_of_4_bytes_where_10_were_expected_are_named() {
     let name = "SRTCP tag of 4 bytes where 10 were expected";
     let builder = Sender::builder(alices(SHORT)).srtcp_tag(SrtcpTag::Bytes4);
