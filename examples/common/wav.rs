@@ -19,6 +19,9 @@ const MOST_FILES: usize = 200;
 const MOST_WAITING: usize = 16;
 /// Seconds of silence for what is missing; after more, time has begun anew.
 const LONGEST_GAP: i64 = 600;
+/// So much of a file may be silence: this many times what was said, and these seconds. A few packets could fill a disk otherwise.
+const MOST_SILENCE: usize = 100;
+const LEAST_SILENCE: usize = 60;
 /// Bytes of samples in a file, whose lengths have 32 bits.
 const LONGEST_FILE: u64 = 0xF000_0000;
 
@@ -44,6 +47,9 @@ struct Wav {
     next: Option<i64>,
     waiting: BTreeMap<i64, Vec<i16>>,
     written: u64,
+    /// Samples that came, and those of silence put between them.
+    heard: usize,
+    silent: usize,
 }
 
 impl Wavs {
@@ -124,6 +130,8 @@ impl Wavs {
             next: None,
             waiting: BTreeMap::new(),
             written: 0,
+            heard: 0,
+            silent: 0,
         })
     }
 
@@ -179,7 +187,13 @@ impl Wav {
         {
             let next = self.next.unwrap_or(at);
             let channels = usize::from(self.form.1);
-            let missing = usize::try_from(at - next).unwrap_or(0) * channels;
+            let mut missing = usize::try_from(at - next).unwrap_or(0) * channels;
+            let most = self.heard * MOST_SILENCE + LEAST_SILENCE * self.form.0 as usize * channels;
+            if self.silent + missing > most {
+                missing = 0;
+            }
+            self.silent += missing;
+            self.heard += samples.len();
             let late = usize::try_from(next - at).unwrap_or(0) * channels;
             let silence = std::iter::repeat_n(0, missing);
             let fresh = samples.iter().copied().skip(late);

@@ -403,3 +403,15 @@ fn telephone_events_and_a_change_of_law_do_not_end_a_wav_file() {
     let blocks: Vec<i16> = samples.chunks(160).map(|it| it[0]).collect();
     assert_eq!(blocks, [32124, 0, 32256]);
 }
+
+#[test]
+fn a_few_packets_do_not_fill_a_disk_with_silence() {
+    let packet = |nth: u16| {
+        let at = u32::from(nth) * 500 * 8000;
+        rtp(0xA11C_E000, nth, at, &[0x80; 8])
+    };
+    let packets: Vec<Vec<u8>> = (1..200).map(packet).collect();
+    let (samples, ..) = heard(&speaks("", &packets));
+    assert!(samples.len() < 1_000_000, "{}", samples.len());
+    assert_eq!(samples.iter().filter(|it| **it == 32124).count(), 199 * 8);
+}
