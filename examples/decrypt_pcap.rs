@@ -120,20 +120,8 @@ fn run(arguments: &Arguments) -> Result<()> {
     if let (Some(offer), Some(answer)) = (&arguments.offer, &arguments.answer) {
         exchanges.push(Exchange::in_files(offer, answer)?);
     }
-    let (mut dialogs, mut ladder) = (Dialogs::new(job.tag), first_look.ladder);
-    let mut codecs = Codecs::default();
-    for exchange in &exchanges {
-        let mut came_of = Vec::new();
-        for nth in 0..exchange.answers.len() {
-            came_of.push(dialogs.take(exchange, nth)?);
-        }
-        dialogs.take_alone(exchange);
-        ladder.note(exchange, &came_of);
-        let answers = exchange.answers.iter().map(|it| &it.text);
-        answers
-            .chain([&exchange.offer.text])
-            .for_each(|it| codecs.learn(it));
-    }
+    let mut ladder = first_look.ladder;
+    let (dialogs, codecs) = follow(&exchanges, job.tag, &mut ladder)?;
     let has_keys = arguments.keys.are_given() || !dialogs.events.is_empty();
     let shown = job.input.display();
     ensure!(
@@ -173,6 +161,24 @@ fn run(arguments: &Arguments) -> Result<()> {
         (Some(wavs), Some(folder)) => publish_speech(wavs, folder),
         _ => Ok(()),
     }
+}
+
+/// Runs the exchanges through the rules.
+fn follow(exchanges: &[Exchange], tag: ShortTag, ladder: &mut Ladder) -> Result<(Dialogs, Codecs)> {
+    let (mut dialogs, mut codecs) = (Dialogs::new(tag), Codecs::default());
+    for exchange in exchanges {
+        let mut came_of = Vec::new();
+        for nth in 0..exchange.answers.len() {
+            came_of.push(dialogs.take(exchange, nth)?);
+        }
+        dialogs.take_alone(exchange);
+        ladder.note(exchange, &came_of);
+        let answers = exchange.answers.iter().map(|it| &it.text);
+        answers
+            .chain([&exchange.offer.text])
+            .for_each(|it| codecs.learn(it));
+    }
+    Ok((dialogs, codecs))
 }
 
 /// Without its folders, which are nobody's business who reads the report.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::capture::{Packet, Record};
+use super::cause::Cause;
 use super::datagram::{self, Content, Datagram, Opaque, dissect};
 use super::diagnosis::{self, Finding, Outcome, Patient, Seen, Specimen};
 use super::key_ring::{KeyRing, Question};
@@ -41,11 +42,50 @@ pub(crate) struct Decryption {
     packet: Vec<u8>,
 }
 
+#[derive(Default)]
 struct Stream {
     patient: Patient,
     candidates: Vec<usize>,
     generation: Option<u64>,
     trials: u32,
+}
+
+impl Stream {
+    /// The keys to try on a packet.
+    fn candidates(
+        &mut self,
+        ring: &mut KeyRing,
+        question: &Question<'_>,
+        is_media: bool,
+    ) -> Vec<usize> {
+        if self.generation != Some(ring.generation) {
+            self.generation = Some(ring.generation);
+            self.candidates = ring.candidates(question);
+        }
+        if !self.candidates.is_empty() || self.patient.key.is_some() {
+            return self.candidates.clone();
+        }
+        // Where addresses tell nothing, behind a translation of them for instance, all keys are tried on what is certainly media.
+        self.trials += 1;
+        match is_media && self.trials <= MOST_TRIALS {
+            true => ring.signalled(question.is_rtcp),
+            false => Vec::new(),
+        }
+    }
+}
+
+impl Finding {
+    /// Gives RTP that is plain now, or was all the time, to who listens.
+    fn tell(&self, stream: StreamKey, packet: &[u8], listener: &mut impl Listener) {
+        let plain = match self.outcome {
+            Outcome::Repeated => None,
+            Outcome::Explained(Cause::NotEncrypted) => Some(packet),
+            _ => self.opened.as_deref(),
+        };
+        if let Some(plain) = plain.filter(|_| !stream.is_rtcp) {
+            listener.rtp(stream, plain);
+        }
+    }
 }
 
 impl Decryption {
@@ -138,28 +178,8 @@ impl Decryption {
         if self.patients.len() >= MOST_STREAMS && !self.patients.contains_key(&key) {
             return None;
         }
-        let stream = self.patients.entry(key).or_insert_with(|| Stream {
-            patient: Patient::default(),
-            candidates: Vec::new(),
-            generation: None,
-            trials: 0,
-        });
-        if stream.generation != Some(self.ring.generation) {
-            stream.generation = Some(self.ring.generation);
-            stream.candidates = self.ring.candidates(&question);
-        }
-        let is_by_trial = stream.candidates.is_empty() && stream.patient.key.is_none();
-        let by_trial = match is_by_trial && chosen.is_some() && stream.trials < MOST_TRIALS {
-            // Where addresses tell nothing, behind a translation of them for instance, all keys are tried on what is certainly media.
-            true => self.ring.signalled(is_rtcp),
-            false => Vec::new(),
-        };
-        stream.trials += u32::from(is_by_trial);
-        let candidates = if is_by_trial {
-            &by_trial
-        } else {
-            &stream.candidates
-        };
+        let stream = self.patients.entry(key).or_default();
+        let candidates = stream.candidates(&mut self.ring, &question, chosen.is_some());
         if candidates.is_empty() && stream.patient.key.is_none() {
             self.without_key(flow, chosen.is_some());
             return None;
@@ -171,24 +191,15 @@ impl Decryption {
             sender,
             is_repeated: self.seen.again(flow, payload),
         };
-        let finding = diagnosis::open(&mut self.ring, &mut stream.patient, candidates, &specimen);
+        let finding = diagnosis::open(&mut self.ring, &mut stream.patient, &candidates, &specimen);
         let used = stream.patient.key;
-        if is_by_trial && used.is_none() {
+        if stream.candidates.is_empty() && used.is_none() {
             self.without_key(flow, chosen.is_some());
             return None;
         }
         let meant = candidates.first().copied();
         self.enter(key, (used, meant), time, look, &finding);
-        let plain = match &finding {
-            Finding {
-                outcome: Outcome::Explained(super::cause::Cause::NotEncrypted),
-                opened: None,
-            } => Some(payload),
-            finding => finding.opened.as_deref(),
-        };
-        if let (Some(plain), false) = (plain, is_rtcp || finding.outcome == Outcome::Repeated) {
-            listener.rtp(key, plain);
-        }
+        finding.tell(key, payload, listener);
         finding.opened
     }
 
