@@ -117,6 +117,7 @@ fn run(arguments: &Arguments) -> Result<()> {
         .transpose()?;
     let first_look = look(&job)?;
     let mut exchanges = first_look.exchanges.found;
+    let speaks_of_srtp = exchanges.iter().any(Exchange::speaks_of_srtp);
     if let (Some(offer), Some(answer)) = (&arguments.offer, &arguments.answer) {
         exchanges.push(Exchange::in_files(offer, answer)?);
     }
@@ -157,6 +158,11 @@ fn run(arguments: &Arguments) -> Result<()> {
     let path = output.path().display().to_string();
     output.publish()?;
     say(&format!("wrote {path}\n"));
+    if speaks_of_srtp {
+        say(&format!(
+            "its SDP still speaks of SRTP, and Wireshark believes SDP: wireshark -o sdp.establish_conversation:FALSE --enable-heuristic rtp_udp {path}\n"
+        ));
+    }
     match (listener.0, wav) {
         (Some(wavs), Some(folder)) => publish_speech(wavs, folder),
         _ => Ok(()),

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
+use srtp_sdes::sdes::sections;
 use zeroize::Zeroizing;
 
 use super::capture::{CaptureReader, Kind};
@@ -132,6 +133,13 @@ impl Exchanges {
 }
 
 impl Exchange {
+    /// Whether whoever reads its SDP takes the media for SRTP.
+    pub(crate) fn speaks_of_srtp(&self) -> bool {
+        let all = self.answers.iter().chain([&self.offer]);
+        let mut secure = all.map(|it| sections(&it.text));
+        secure.any(|it| it.iter().any(|it| it.transport.contains("SAVP")))
+    }
+
     /// One that came in two files, alone or in SIP messages.
     pub(crate) fn in_files(offer: &Path, answer: &Path) -> Result<Self> {
         Ok(Self {

@@ -415,3 +415,20 @@ fn a_few_packets_do_not_fill_a_disk_with_silence() {
     assert!(samples.len() < 1_000_000, "{}", samples.len());
     assert_eq!(samples.iter().filter(|it| **it == 32124).count(), 199 * 8);
 }
+
+#[test]
+fn who_opens_the_capture_is_told_when_its_sdp_still_speaks_of_srtp() {
+    let hint = "wireshark -o sdp.establish_conversation:FALSE --enable-heuristic rtp_udp out";
+    let (_, run) = decrypt(&good_call(), &[]);
+    assert!(run.expect_success().stdout.contains(hint));
+
+    // Without signalling there is nothing to mislead.
+    let mut sender = Sender::new(alices(SUITE));
+    let sent = media(1000..1060, |packet, is_rtcp| {
+        protect(&mut sender, packet, is_rtcp)
+    });
+    let place = Place::with(&capture(&sent));
+    fs::write(place.path("keys"), line(1, &alices(SUITE), "")).unwrap();
+    let run = place.run(&["--crypto-file", "keys", "in", "out"]);
+    assert!(!run.expect_success().stdout.contains("wireshark"));
+}
