@@ -27,11 +27,12 @@ use common::input;
 use common::key_book::KeyBook;
 use common::listen;
 use common::media::Look;
-use common::output::{OutputFile, is_same_file, with_ending};
+use common::output::{OutputFile, beside, is_same_file, with_ending};
 use common::plan::Plan;
 use common::progress::Progress;
 use common::report::{Report, left_alone};
 use common::signalling;
+use common::sip_reader::SipReader;
 use common::streams::Survey;
 
 /// Encrypts the RTP and RTCP in a pcap or pcapng capture.
@@ -69,6 +70,10 @@ struct Arguments {
 
     #[command(flatten)]
     search: SearchArgs,
+
+    /// Take also media that is SRTP already, by its session description or, without one, by its looks
+    #[arg(long)]
+    even_srtp: bool,
 }
 
 const EXAMPLES: &str = "\
@@ -144,7 +149,7 @@ impl Job {
                     .with_context(|| format!("cannot make {}", target.display()))?;
                 target.join("encrypted_call.pcap")
             }
-            None => beside(&input)?,
+            None => beside(&input, ".srtp")?,
         };
         ensure!(
             output.as_os_str() != "-",
@@ -156,7 +161,7 @@ impl Job {
             print_keys: arguments.print_keys,
             // The bundled call only ever replaces its own earlier result.
             force: arguments.force || is_bundled,
-            search: arguments.search.search(),
+            search: arguments.search.search(arguments.even_srtp),
             input,
             output,
             is_bundled,
@@ -188,24 +193,6 @@ impl Job {
         );
         Ok(job)
     }
-}
-
-/// `call.srtp.pcap` for `call.pcap`.
-fn beside(input: &Path) -> Result<PathBuf> {
-    ensure!(
-        input.as_os_str() != "-",
-        "name an OUTPUT for what comes from standard input"
-    );
-    let mut name = input
-        .file_stem()
-        .context("the input is no file name")?
-        .to_owned();
-    name.push(".srtp");
-    if let Some(extension) = input.extension() {
-        name.push(".");
-        name.push(extension);
-    }
-    Ok(input.with_file_name(name))
 }
 
 fn parse_suite(name: &str) -> Result<CryptoSuite, String> {
@@ -246,7 +233,7 @@ fn one_pass_plan(job: &Job, keys: &KeyBook) -> Result<Plan> {
 fn find_media(job: &Job, keys: &mut KeyBook) -> Result<Plan> {
     let (mut reader, length) = input::open(&job.input)?;
     let mut progress = Progress::new("searching", length);
-    let mut survey = Survey::default();
+    let (mut survey, mut sip) = (Survey::default(), SipReader::default());
     let shown = job.input.display();
     while let Some(record) = reader
         .next()
@@ -256,18 +243,15 @@ fn find_media(job: &Job, keys: &mut KeyBook) -> Result<Plan> {
             continue;
         };
         if !packet.is_cut() {
-            observe(
-                &mut survey,
-                &job.search,
-                packet.link,
-                &record.raw[packet.data.clone()],
-            );
+            let bytes = &record.raw[packet.data.clone()];
+            observe(&mut survey, &mut sip, &job.search, packet.link, bytes);
         }
         progress.at(reader.position());
     }
     drop(progress);
-    if survey.unread_signalling > 0 {
-        warn(&signalling::unread(survey.unread_signalling));
+    let unread = survey.unread_signalling + sip.unread();
+    if unread > 0 {
+        warn(&signalling::unread(unread));
     }
     if survey.overlooked > 0 {
         let count = survey.overlooked;
@@ -294,20 +278,15 @@ fn find_media(job: &Job, keys: &mut KeyBook) -> Result<Plan> {
     Ok(plan)
 }
 
-fn observe(survey: &mut Survey, search: &Search, link: u16, packet: &[u8]) {
-    let payload = match dissect(link, packet) {
-        Content::Udp(datagram) => {
-            let payload = &packet[datagram.payload.clone()];
-            survey.datagram(&datagram, Look::at(payload));
-            payload
-        }
-        Content::Tcp(_, payload) => &packet[payload],
-        Content::Other(..) => return,
-    };
-    if !search.no_sdp
-        && let Some(signalling) = signalling::read(payload)
-    {
-        survey.signalling(signalling);
+fn observe(survey: &mut Survey, sip: &mut SipReader, search: &Search, link: u16, packet: &[u8]) {
+    let content = dissect(link, packet);
+    if let Content::Udp(datagram) = &content {
+        survey.datagram(datagram, Look::at(&packet[datagram.payload.clone()]));
+    }
+    if !search.no_sdp {
+        sip.read(&content, packet, |message, _| {
+            survey.signalling(signalling::read(message));
+        });
     }
 }
 

@@ -238,6 +238,20 @@ const PINNED: &[(&str, usize)] = &[
     ("captures/sip_four_suites.pcap", 0),
     ("captures/sip_suite_changed_on_the_way.pcap", 0),
     ("captures/sip_suite_not_offered.pcap", 0),
+    // tests/decrypt_pcap/peers.rs
+    ("peers/call_gcm.json", 0),
+    ("peers/call_gcm.pcap", 0),
+    ("peers/call_suite_changed_on_the_way.json", 0),
+    ("peers/call_suite_changed_on_the_way.pcap", 0),
+    ("peers/call_suite_not_offered.json", 0),
+    ("peers/call_suite_not_offered.pcap", 0),
+    ("peers/pipeline_null_cipher_for_rtp.json", 0),
+    ("peers/pipeline_null_cipher_for_rtp.pcap", 0),
+    ("peers/relay_f8.json", 0),
+    ("peers/relay_f8.pcap", 0),
+    ("peers/relay_unencrypted_srtcp.json", 0),
+    ("peers/relay_unencrypted_srtcp.pcap", 0),
+    // tests/negotiate.rs
     ("sdes/twelve_line_answer.sdp", 1),
     ("sdes/twelve_line_offer.sdp", 12),
     // here
@@ -289,7 +303,10 @@ fn every_file_in_vectors_is_read_by_a_test() {
             unread.remove(*file).is_some(),
             "{file} is missing or listed twice"
         );
-        if file.starts_with("libsrtp/") {
+        if file.starts_with("peers/") {
+            // The test there goes through the folder.
+            assert!(readers_of("tests", "vectors(\"peers\")") > 0);
+        } else if file.starts_with("libsrtp/") {
             let case: Case = read_json(file);
             assert_eq!(case.packets.len(), *cases, "{file}");
         } else if file.ends_with(".sdp") {

@@ -28,19 +28,15 @@ pub(crate) struct SearchArgs {
     /// Do not guess by the looks of packets
     #[arg(long)]
     no_heuristic: bool,
-
-    /// Take also media that is SRTP already, by its session description or, without one, by its looks
-    #[arg(long)]
-    even_srtp: bool,
 }
 
 impl SearchArgs {
-    pub(crate) fn search(&self) -> Search {
+    pub(crate) fn search(&self, even_srtp: bool) -> Search {
         Search {
             ports: self.ports.clone(),
             no_sdp: self.no_sdp,
             no_heuristic: self.no_heuristic,
-            even_srtp: self.even_srtp,
+            even_srtp,
         }
     }
 }

@@ -51,6 +51,8 @@ pub(crate) struct Packet {
     pub(crate) original_len: u32,
     /// Bytes at the end that are the link layer's frame check sequence, so far as the capture tells.
     pub(crate) check_len: u8,
+    /// Nanoseconds since 1970, if the capture tells.
+    pub(crate) time: Option<u64>,
 }
 
 impl Packet {
@@ -74,6 +76,20 @@ pub(crate) struct Interface {
     pub(crate) link: u16,
     pub(crate) snaplen: u32,
     pub(crate) check_len: u8,
+    /// Of timestamps: the exponent of ten, or with the highest bit of two, of their parts of a second.
+    pub(crate) resolution: u8,
+}
+
+/// Nanoseconds, of a timestamp of this resolution (the option if_tsresol of pcapng); `None` if it lies beyond all times.
+pub(crate) fn nanoseconds(stamp: u64, resolution: u8) -> Option<u64> {
+    const SECOND: u128 = 1_000_000_000;
+    let exponent = u32::from(resolution & 0x7F);
+    let parts = match resolution & 0x80 {
+        0 => 10_u128.checked_pow(exponent)?,
+        _ => 1_u128.checked_shl(exponent)?,
+    };
+    let whole = u128::from(stamp).checked_mul(SECOND)?;
+    u64::try_from(whole.checked_div(parts)?).ok()
 }
 
 /// Whether a file that begins so is a capture and no text. Captures, and what compresses them, begin with bytes that are not ASCII, or
@@ -226,6 +242,11 @@ impl<R: Read> CaptureReader<R> {
             link: network as u16,
             snaplen: header.snaplen,
             check_len,
+            resolution: if header.is_nanosecond_precision() {
+                9
+            } else {
+                6
+            },
         });
         self.format = Format::Classic { big_endian };
         Ok(Kind::FileHeader {
@@ -246,8 +267,13 @@ impl<R: Read> CaptureReader<R> {
             bail!(self.cut_short());
         };
         let Interface {
-            link, check_len, ..
+            link,
+            check_len,
+            resolution,
+            ..
         } = self.interfaces[0];
+        let seconds = u64::from(frame.ts_sec) * 1_000_000_000;
+        let part = nanoseconds(frame.ts_usec.into(), resolution);
         Ok(Kind::Packet(Packet {
             layout: Layout::Classic,
             big_endian,
@@ -256,6 +282,7 @@ impl<R: Read> CaptureReader<R> {
             data: 16..16 + captured,
             original_len: frame.origlen,
             check_len,
+            time: part.map(|it| it + seconds),
         }))
     }
 

@@ -11,6 +11,8 @@ use srtp_sdes::{Builder, CryptoSuite, KeyDerivationRate, MasterKey};
 pub(crate) struct CryptoLine {
     /// The text before the line: which sender it is for.
     pub(crate) selector: Option<String>,
+    /// The line itself.
+    pub(crate) attribute: CryptoAttribute,
     pub(crate) key: MasterKey,
     pub(crate) session: SessionParameters,
     /// What follows the first key, each with an MKI of its own: a receiver has to know them all.
@@ -48,6 +50,7 @@ impl CryptoLine {
             key: key.secret_copy(),
             session,
             further_keys: further.iter().map(MasterKey::secret_copy).collect(),
+            attribute,
         })
     }
 }
@@ -87,8 +90,17 @@ fn split_selector(line: &str) -> (Option<String>, &str) {
 }
 
 impl SessionParameters {
-    /// Tells a sender or a receiver what the line says.
-    pub(crate) fn apply<D: Default>(self, mut builder: Builder<D>) -> Builder<D> {
+    /// Those of a line that others negotiated, as far as they are known here.
+    pub(crate) fn of(line: &CryptoAttribute) -> Self {
+        let mut session = Self::default();
+        for parameter in line.parameters() {
+            let _ = session.read(parameter);
+        }
+        session
+    }
+
+    /// Puts them into a sender or a receiver to be built.
+    pub(crate) fn apply<D>(self, mut builder: Builder<D>) -> Builder<D> {
         if let Some(rate) = self.key_derivation_rate {
             builder = builder.key_derivation_rate(rate);
         }

@@ -33,11 +33,21 @@ impl Datagram {
     }
 }
 
+/// A TCP segment, and where in its packet its bytes lie.
+#[derive(Clone, Debug)]
+pub(crate) struct Segment {
+    pub(crate) flow: FlowKey,
+    pub(crate) sequence: u32,
+    /// It begins the connection, or breaks it off.
+    pub(crate) resets: bool,
+    pub(crate) payload: Range<usize>,
+}
+
 /// What a packet carries.
 pub(crate) enum Content {
     Udp(Datagram),
-    /// Bytes of a TCP connection: signalling may be in there.
-    Tcp(FlowKey, Range<usize>),
+    /// Part of a TCP connection: signalling may be in there.
+    Tcp(Segment),
     /// Nothing that can be worked on, though it may be known to which flow it belongs.
     Other(Opaque, Option<FlowKey>),
 }
@@ -142,11 +152,16 @@ fn below_ip(packet: &[u8], start: usize, ether_type: EtherType) -> Content {
         }
         Some(TransportSlice::Tcp(tcp)) => {
             let at = offset_in(packet, tcp.payload());
-            let flow = (
-                SocketAddr::new(hosts.0, tcp.source_port()),
-                SocketAddr::new(hosts.1, tcp.destination_port()),
-            );
-            Content::Tcp(flow, at..at + tcp.payload().len())
+            Content::Tcp(Segment {
+                flow: (
+                    SocketAddr::new(hosts.0, tcp.source_port()),
+                    SocketAddr::new(hosts.1, tcp.destination_port()),
+                ),
+                // The SYN counts as one (RFC 9293 §3.4).
+                sequence: tcp.sequence_number().wrapping_add(tcp.syn().into()),
+                resets: tcp.syn() || tcp.rst(),
+                payload: at..at + tcp.payload().len(),
+            })
         }
         _ => {
             let number = sliced.ip_payload().map(|it| it.ip_number);

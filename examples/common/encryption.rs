@@ -72,7 +72,7 @@ impl<'a> Encryption<'a> {
             Content::Other(opaque, flow) => {
                 return Ok(self.incomplete(Reason::Opaque(opaque), flow));
             }
-            Content::Tcp(..) => {
+            Content::Tcp(_) => {
                 let reason = Reason::Opaque(datagram::Opaque::NotUdp);
                 return Ok(self.incomplete(reason, None));
             }

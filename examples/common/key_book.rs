@@ -2,27 +2,18 @@
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use srtp_sdes::{CryptoSuite, MasterKey, Sender};
 use zeroize::Zeroizing;
 
 use super::crypto_line::{CryptoLine, SessionParameters};
 use super::plan::Endpoint;
+use super::selector::Selector;
 
 /// More streams than any call has: a single key may be given for a trunk with all its calls.
 const MOST_STREAMS_PER_KEY: NonZeroUsize = NonZeroUsize::new(100_000).unwrap();
-
-/// What a key is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Selector {
-    Everything,
-    Source(SocketAddr),
-    Direction(SocketAddr, SocketAddr),
-    Ssrc(u32),
-}
 
 struct Given {
     selector: Selector,
@@ -59,7 +50,7 @@ impl KeyBook {
         let selector = line
             .selector
             .as_deref()
-            .map_or(Ok(Selector::Everything), read_selector)?;
+            .map_or(Ok(Selector::Everything), Selector::parse)?;
         ensure!(
             self.given.iter().all(|it| it.selector != selector),
             "there is another key for the same sender"
@@ -184,23 +175,4 @@ impl KeyBook {
 fn sender(key: MasterKey, session: SessionParameters) -> Result<Sender> {
     let builder = Sender::builder(key).most_streams(MOST_STREAMS_PER_KEY);
     Ok(session.apply(builder).build()?)
-}
-
-/// Reads `ADDRESS:PORT`, `ADDRESS:PORT->ADDRESS:PORT` or `SSRC=NUMBER`.
-fn read_selector(text: &str) -> Result<Selector> {
-    let wrong = "before the `=` must stand ADDRESS:PORT, ADDRESS:PORT->ADDRESS:PORT or SSRC=NUMBER";
-    if let Some(ssrc) = text.to_ascii_lowercase().strip_prefix("ssrc=") {
-        let ssrc = match ssrc.strip_prefix("0x") {
-            Some(hex) => u32::from_str_radix(hex, 16),
-            None => ssrc.parse(),
-        };
-        return ssrc.map(Selector::Ssrc).ok().context(wrong);
-    }
-    Ok(match text.split_once("->") {
-        Some((from, to)) => Selector::Direction(
-            from.parse().ok().context(wrong)?,
-            to.parse().ok().context(wrong)?,
-        ),
-        None => Selector::Source(text.parse().ok().context(wrong)?),
-    })
 }

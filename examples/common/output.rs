@@ -107,3 +107,21 @@ pub(crate) fn is_same_file(one: &Path, other: &Path) -> bool {
     let real = |it: &Path| fs::canonicalize(it).unwrap_or_else(|_| it.to_owned());
     real(one) == real(other)
 }
+
+/// `call.srtp.pcap` for `call.pcap` and `.srtp`.
+pub(crate) fn beside(input: &Path, ending: &str) -> Result<PathBuf> {
+    ensure!(
+        input.as_os_str() != "-",
+        "name an OUTPUT for what comes from standard input"
+    );
+    let mut name = input
+        .file_stem()
+        .context("the input is no file name")?
+        .to_owned();
+    name.push(ending);
+    if let Some(extension) = input.extension() {
+        name.push(".");
+        name.push(extension);
+    }
+    Ok(input.with_file_name(name))
+}

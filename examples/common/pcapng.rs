@@ -5,7 +5,7 @@ use pcap_parser::{
     parse_block_le,
 };
 
-use super::capture::{Interface, Kind, Layout, Packet, read_u32};
+use super::capture::{Interface, Kind, Layout, Packet, nanoseconds, read_u32};
 
 pub(crate) const SECTION_HEADER: u32 = 0x0A0D_0D0A;
 const INTERFACE_DESCRIPTION: u32 = 1;
@@ -14,6 +14,7 @@ const OBSOLETE_PACKET: u32 = 2;
 const SIMPLE_PACKET: u32 = 3;
 const ENHANCED_PACKET: u32 = 6;
 
+const INTERFACE_RESOLUTION: u16 = 9;
 const PACKET_FLAGS: u16 = 2;
 const INTERFACE_CHECK_LEN: u16 = 13;
 
@@ -74,6 +75,9 @@ fn interface(block: &InterfaceDescriptionBlock<'_>) -> Interface {
         link: block.linktype.0 as u16,
         snaplen: block.snaplen,
         check_len: check_len.and_then(|it| it.first()).copied().unwrap_or(0),
+        resolution: option(&block.options, INTERFACE_RESOLUTION)
+            .and_then(|it| it.first())
+            .map_or(6, |it| *it),
     }
 }
 
@@ -97,8 +101,10 @@ fn enhanced_packet(
         data: 28..28 + block.caplen as usize,
         original_len: block.origlen,
         check_len: 0,
+        time: None,
     };
     packet.describe(interfaces)?;
+    packet.stamp(block.ts_high, block.ts_low, interfaces);
     if let Some(flags) = option(&block.options, PACKET_FLAGS).filter(|it| it.len() == 4) {
         // Bits 5 to 8 are the length of the check sequence, 0 if the interface is to tell.
         match (read_u32(flags, 0, big_endian) >> 5) & 15 {
@@ -129,6 +135,7 @@ fn simple_packet(
         data: 12..12 + captured as usize,
         original_len,
         check_len: 0,
+        time: None,
     };
     if packet.data.end > raw.len() - 4 {
         return Err("is shorter than its packet".to_owned());
@@ -158,8 +165,11 @@ fn obsolete_packet(raw: &[u8], big_endian: bool, interfaces: &[Interface]) -> Re
         data: 28..28 + captured,
         original_len: read_u32(raw, 24, big_endian),
         check_len: 0,
+        time: None,
     };
     packet.describe(interfaces)?;
+    let (high, low) = (read_u32(raw, 12, big_endian), read_u32(raw, 16, big_endian));
+    packet.stamp(high, low, interfaces);
     Ok(Kind::Packet(packet))
 }
 
@@ -172,5 +182,11 @@ impl Packet {
         self.link = interface.link;
         self.check_len = interface.check_len;
         Ok(())
+    }
+
+    fn stamp(&mut self, high: u32, low: u32, interfaces: &[Interface]) {
+        let stamp = u64::from(high) << 32 | u64::from(low);
+        let interface = interfaces.get(self.interface);
+        self.time = interface.and_then(|it| nanoseconds(stamp, it.resolution));
     }
 }

@@ -146,6 +146,11 @@ impl Plan {
         self.chosen_of.get(flow).map(|it| self.chosen[*it])
     }
 
+    /// Whether the user said where media is.
+    pub(crate) fn has_ports(&self) -> bool {
+        !self.ports.is_empty()
+    }
+
     pub(crate) fn has_chosen(&self, flow: &FlowKey) -> bool {
         self.chosen_of.contains_key(flow)
     }

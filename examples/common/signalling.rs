@@ -26,29 +26,24 @@ pub(crate) enum Security {
     Either,
 }
 
-/// What the SIP messages in one datagram or segment declare.
+/// What a SIP message declares.
 #[derive(Default)]
 pub(crate) struct Signalling {
     pub(crate) declared: Vec<Declared>,
-    /// A description was there, but not whole or not readable.
+    /// A description was there, but not readable.
     pub(crate) unread: bool,
 }
 
-/// Reads SIP messages, or says that these bytes are none.
-pub(crate) fn read(payload: &[u8]) -> Option<Signalling> {
+/// Reads what a SIP message declares.
+pub(crate) fn read(message: &Message<'_>) -> Signalling {
     let mut found = Signalling::default();
-    let mut is_sip = false;
-    for message in messages(payload) {
-        is_sip = true;
-        found.unread |= message.is_cut;
-        if !message.is_cut && !message.description.is_empty() {
-            match declared(message.description) {
-                Some(media) => found.declared.extend(media),
-                None => found.unread = true,
-            }
+    if !message.description.is_empty() {
+        match declared(message.description) {
+            Some(media) => found.declared = media,
+            None => found.unread = true,
         }
     }
-    is_sip.then_some(found)
+    found
 }
 
 /// For a warning.
@@ -72,11 +67,11 @@ pub(crate) struct Message<'a> {
     pub(crate) description: &'a [u8],
     /// The body goes on in a segment that is not here.
     pub(crate) is_cut: bool,
-    rest: &'a [u8],
+    pub(crate) rest: &'a [u8],
 }
 
 impl<'a> Message<'a> {
-    fn at(payload: &'a [u8]) -> Option<Self> {
+    pub(crate) fn at(payload: &'a [u8]) -> Option<Self> {
         let payload = payload.trim_ascii_start();
         let first_line = payload
             .split(|&byte| byte == b'\r' || byte == b'\n')
@@ -103,6 +98,28 @@ impl<'a> Message<'a> {
             is_cut: body.len() < len,
             rest,
         })
+    }
+
+    /// A request's method, or a response's status with its reason.
+    pub(crate) fn name(&self) -> String {
+        let line = self.head.split(|it| matches!(it, b'\r' | b'\n')).next();
+        let line = String::from_utf8_lossy(line.unwrap_or_default()).into_owned();
+        let name = match line.strip_prefix("SIP/2.0 ") {
+            Some(status) => status,
+            None => line.split(' ').next().unwrap_or_default(),
+        };
+        name.chars().take(40).collect()
+    }
+
+    /// The tag of the From or To header (RFC 3261 §19.3), by the header's names.
+    pub(crate) fn tag(&self, names: &[&str]) -> Option<&'a str> {
+        let parameters = self.header(names)?;
+        // What stands in angle brackets are parameters of the URI.
+        let behind = parameters
+            .rfind('>')
+            .map_or(parameters, |at| &parameters[at..]);
+        let mut parameters = behind.split(';').map(str::trim);
+        parameters.find_map(|it| it.strip_prefix("tag="))
     }
 
     /// The status of a response.
@@ -144,8 +161,8 @@ fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {
     bytes.windows(what.len()).position(|window| window == what)
 }
 
-/// The media that a session description asks to receive, or `None` if it cannot be read.
-fn declared(description: &[u8]) -> Option<Vec<Declared>> {
+/// The media that each section of a session description asks to receive, or `None` if it cannot be read.
+pub(crate) fn declared_by_section(description: &[u8]) -> Option<Vec<Vec<Declared>>> {
     let text = String::from_utf8_lossy(description);
     let kept: String = text
         .lines()
@@ -158,9 +175,15 @@ fn declared(description: &[u8]) -> Option<Vec<Declared>> {
         .flat_map(|line| [line, "\r\n"])
         .collect();
     let session = Session::parse(kept.as_bytes()).ok()?;
+    let media = session.medias.iter();
+    Some(media.map(|it| declared_by_media(&session, it)).collect())
+}
+
+/// The media that a session description asks to receive, each address once.
+fn declared(description: &[u8]) -> Option<Vec<Declared>> {
     let mut found: Vec<Declared> = Vec::new();
-    for media in &session.medias {
-        for one in declared_by_media(&session, media) {
+    for section in declared_by_section(description)? {
+        for one in section {
             match found.iter_mut().find(|it| it.rtp == one.rtp) {
                 // One address for several m-lines: bundled media, or one medium offered with and without SRTP.
                 Some(same) => {

@@ -221,6 +221,31 @@ fn reads_sdp_over_tcp_and_in_one_part_of_several() {
 }
 
 #[test]
+fn reads_sdp_that_goes_on_in_further_tcp_segments() {
+    let message = sip(PLAIN);
+    let (from, to) = (address("192.0.2.1:5060"), address("192.0.2.9:5060"));
+    let (head, tail) = message.split_at(message.len() - 40);
+    // The middle comes twice, and after the end.
+    let (start, middle) = head.split_at(50);
+    let parts = [(0, start), (head.len(), tail), (50, middle), (50, middle)];
+    let mut packets: Vec<Vec<u8>> = parts
+        .into_iter()
+        .map(|(at, part)| {
+            let mut segment = [from.port().to_be_bytes(), to.port().to_be_bytes()].concat();
+            segment.extend((7 + at as u32).to_be_bytes());
+            segment.extend([0, 0, 0, 0, 0x50, 0x18, 0xFF, 0xFF, 0, 0, 0, 0]);
+            segment.extend(part);
+            super::make::ip(from.ip(), to.ip(), 6, &[], &segment)
+        })
+        .collect();
+    // Too few packets for the heuristic.
+    packets.extend(stream(BOB, ALICE, 1, 3));
+    let (found, run) = changed(&packets, &[]);
+    assert_eq!(found, [4, 5, 6]);
+    assert!(!run.stderr.contains("not whole"), "{}", run.stderr);
+}
+
+#[test]
 fn says_when_a_description_is_not_whole() {
     let whole = sip(PLAIN);
     let cut = &whole[..whole.len() - 30];

@@ -113,24 +113,27 @@ impl Place {
 /// does not; so cargo is asked again, which takes no time if there is nothing to build.
 pub(crate) fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        let this = std::env::current_exe().unwrap();
-        let profile = this.ancestors().nth(2).unwrap();
-        build(profile);
-        let name = format!("{EXAMPLE}{}", std::env::consts::EXE_SUFFIX);
-        let program = profile.join("examples").join(name);
-        assert!(program.is_file(), "{} was not built", program.display());
-        program
-    })
+    PROGRAM.get_or_init(|| build_example(EXAMPLE))
 }
 
-fn build(profile: &Path) {
+/// The program of an example.
+pub(crate) fn build_example(example: &str) -> PathBuf {
+    let this = std::env::current_exe().unwrap();
+    let profile = this.ancestors().nth(2).unwrap();
+    build(profile, example);
+    let name = format!("{example}{}", std::env::consts::EXE_SUFFIX);
+    let program = profile.join("examples").join(name);
+    assert!(program.is_file(), "{} was not built", program.display());
+    program
+}
+
+fn build(profile: &Path, example: &str) {
     let name = match profile.file_name().and_then(OsStr::to_str).unwrap() {
         "debug" => "dev",
         other => other,
     };
     let mut command = Command::new(env!("CARGO"));
-    command.args(["build", "--quiet", "--example", EXAMPLE, "--profile", name]);
+    command.args(["build", "--quiet", "--example", example, "--profile", name]);
     command
         .arg("--manifest-path")
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"));
@@ -140,6 +143,6 @@ fn build(profile: &Path) {
     }
     // Where the tests run without cargo, somebody has built the example already.
     if let Ok(status) = command.status() {
-        assert!(status.success(), "{EXAMPLE} does not compile");
+        assert!(status.success(), "{example} does not compile");
     }
 }

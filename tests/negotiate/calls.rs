@@ -469,3 +469,29 @@ fn what_is_not_for_a_capture_or_not_in_it_is_told_in_one_sentence() {
                 .contains("1 SIP messages have a session description that is not whole")
     );
 }
+
+#[test]
+fn an_offer_that_comes_in_several_tcp_segments_is_put_together() {
+    let offer = message(
+        INVITE,
+        "1 INVITE",
+        &sdp("RTP/SAVP", 4000, &[(1, SUITE, KEYS[0])]),
+    );
+    let (caller, called) = (address("192.0.2.1:5060"), address("192.0.2.2:5060"));
+    let segment = |(nth, part): (usize, &[u8])| {
+        let mut segment = [caller.port().to_be_bytes(), called.port().to_be_bytes()].concat();
+        segment.extend((1 + 60 * nth as u32).to_be_bytes());
+        segment.extend([0, 0, 0, 0, 0x50, 0x18, 0xFF, 0xFF, 0, 0, 0, 0]);
+        segment.extend(part);
+        ip(caller.ip(), called.ip(), 6, &[], &segment)
+    };
+    let parts: Vec<Vec<u8>> = offer
+        .as_bytes()
+        .chunks(60)
+        .enumerate()
+        .map(segment)
+        .collect();
+    let run = on(&capture(&parts), &[]).expect_success();
+    assert!(run.stdout.contains("CHOSEN"), "{}", run.stdout);
+    assert!(run.stderr.is_empty(), "{}", run.stderr);
+}
