@@ -17,7 +17,9 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Parser;
-use srtp_sdes::sdes::{Answer, Decision, Signalling, SipHint, sections, session_attributes};
+use srtp_sdes::sdes::{
+    Answer, ConfigurationVerdict, Decision, Signalling, SipHint, sections, session_attributes,
+};
 use srtp_sdes::{CryptoSuite, MasterKey};
 use zeroize::Zeroizing;
 
@@ -32,8 +34,9 @@ use common::verdicts::{SentOffer, diagnoses, session_level};
 
 /// Answers an SDP offer of SRTP: the decision for every stream and crypto line, and the answer.
 ///
-/// In a capture of SIP calls it does so for every offer, and says what the recorded answers come to for the offerer under the same
-/// policy. Without arguments it answers a SIP trunk's nine-line offer that is bundled with the crate.
+/// In a capture of SIP calls it does so for every offer, and says what the recorded answers come to for the offerer. That one sent its
+/// offer: of the policy's flags only those about parameters count for it, not suites and mode. Without arguments it answers a SIP trunk's
+/// nine-line offer that is bundled with the crate. The exit status is 0 when all offers were judged, also if that was to refuse them.
 #[derive(Parser)]
 #[command(name = "negotiate", after_help = EXAMPLES, max_term_width = 100)]
 struct Arguments {
@@ -257,7 +260,11 @@ fn answer(offer: &str, arguments: &Arguments) -> Result<Answered> {
             let number = it
                 .number
                 .map_or("?".to_owned(), |number| number.to_string());
-            told += &format!("potential configuration {number}: {}\n", it.verdict);
+            let hint = match it.verdict {
+                ConfigurationVerdict::PassedOver => " (--answer-capabilities)",
+                _ => "",
+            };
+            told += &format!("potential configuration {number}: {}{hint}\n", it.verdict);
         }
         let mut chosen = None;
         let (profile, crypto) = match answer.decision {

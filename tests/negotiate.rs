@@ -312,7 +312,7 @@ fn keys_in_a_potential_configuration_are_told_of_and_not_shown() {
         a=acap:1 crypto:1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz|2^20|1:4\r\n\
         a=pcfg:7 t=1 a=1\r\n";
     let run = on(offer, &[]).expect_success();
-    let told = "potential configuration 7: carries keys, and was passed over\n=> PLAIN RTP";
+    let told = "potential configuration 7: carries keys, and was passed over (--answer-capabilities)\n=> PLAIN RTP";
     assert!(run.stdout.contains(told), "{}", run.stdout);
     assert!(!run.stdout.contains("WVNfX19z"), "{}", run.stdout);
 
@@ -320,6 +320,11 @@ fn keys_in_a_potential_configuration_are_told_of_and_not_shown() {
     let told =
         "potential configuration 7: chosen\n=> SRTP in RTP/SAVP: tag 1, AES_CM_128_HMAC_SHA1_80";
     assert!(run.stdout.contains(told), "{}", run.stdout);
+    assert!(
+        run.stdout.contains("AES_CM_128_HMAC_SHA1_80  CHOSEN"),
+        "{}",
+        run.stdout
+    );
     let answer = answer_in(&run);
     assert!(answer.contains("\na=acfg:7 t=1 a=1"), "{answer}");
     assert!(!run.stdout.contains("WVNfX19z"), "{}", run.stdout);

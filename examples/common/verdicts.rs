@@ -37,6 +37,11 @@ fn lines(rows: &[Vec<String>]) -> String {
 
 /// Of a line that cannot be read nothing is shown: what stands where the suite should be may be a key.
 fn tag_and_suite(text: &str) -> (String, String) {
+    // A capability has its number before the attribute (RFC 5939 §3.4.2).
+    let capability = text
+        .strip_prefix("a=acap:")
+        .and_then(|it| it.split_once(' '));
+    let text = capability.map_or(text, |(_, attribute)| attribute);
     match CryptoAttribute::parse(text, ParseMode::Tolerant) {
         Line::Usable(line)
         | Line::Skipped {
