@@ -636,6 +636,55 @@ fn known_streams_allocate_nothing_through_a_re_key_whether_they_go_on_or_begin_a
 }
 
 #[test]
+fn a_silent_stream_that_shows_what_it_did_two_re_keys_ago_allocates_nothing_and_many_take_no_more_than_two()
+ {
+    for suite in CryptoSuite::ALL {
+        let mut receiver = Receiver::new(key(suite, 1));
+        receiver.set_roc(SSRC, 5).unwrap();
+        let packet = |seed, roc, plane| {
+            let mut sender = sender_at(suite, seed, None, roc);
+            let mut packet = match plane {
+                Plane::Rtp => rtp(SSRC, 1, &bytes(20)),
+                _ => rtcp(SSRC, &bytes(20)),
+            };
+            match plane {
+                Plane::Rtp => sender.protect_rtp_vec(&mut packet).unwrap(),
+                _ => sender.protect_rtcp_vec(&mut packet).unwrap(),
+            }
+            packet
+        };
+        let receive = |receiver: &mut Receiver, plane, packet: &mut [u8]| match plane {
+            Plane::Rtp => receiver.unprotect_rtp(packet).map(|_| ()),
+            _ => receiver.unprotect_rtcp(packet).map(|_| ()),
+        };
+        for plane in PLANES {
+            receive(&mut receiver, plane, &mut packet(1, 5, plane)).unwrap();
+        }
+        let mut live = Vec::new();
+        for seed in 2..9 {
+            let next = Receiver::builder(key(suite, seed));
+            let policy = RocAfterRekey::KeptOrZero;
+            receiver
+                .rekey_with(next, policy, Overlap::UntilEnded)
+                .unwrap();
+            live.push(LIVE_BYTES.get());
+        }
+        assert!(live[6] - live[1] < 500, "{suite}: {live:?}");
+        for plane in PLANES {
+            let proves = match plane {
+                Plane::Rtp => suite.rtp_tag_len() > 0,
+                _ => suite.rtcp_tag_len() > 0,
+            };
+            for seed in [7, 8].into_iter().filter(|_| proves) {
+                let mut packet = packet(seed, 0, plane);
+                let name = format!("{suite}, {plane}, key {seed}");
+                allocates_nothing(&name, || receive(&mut receiver, plane, &mut packet)).unwrap();
+            }
+        }
+    }
+}
+
+#[test]
 fn what_a_re_key_took_is_given_back_when_it_is_over_and_removed_streams_take_little() {
     for suite in CryptoSuite::ALL {
         let (mut sender, mut receiver) = pair(suite);
@@ -681,6 +730,19 @@ fn what_a_re_key_took_is_given_back_when_it_is_over_and_removed_streams_take_lit
             .rekey_with(next, RocAfterRekey::KeptOrZero, Overlap::UntilEnded)
             .unwrap();
         assert!(LIVE_BYTES.get() - before < 100 * 300, "{suite}");
+
+        // A stream that was silent between two re-keys has three windows in each plane, and gives all of them back.
+        let (mut sender, mut receiver) = pair(suite);
+        receive(&mut sender, &mut receiver, Plane::Rtp, 1, 1);
+        for seed in [2, 3] {
+            let next = Receiver::builder(key(suite, seed));
+            receiver
+                .rekey_with(next, RocAfterRekey::KeptOrZero, Overlap::UntilEnded)
+                .unwrap();
+        }
+        let before = LIVE_BYTES.get();
+        receiver.remove_stream(1);
+        assert!(before - LIVE_BYTES.get() >= 6 * 256, "{suite}");
     }
 }
 

@@ -289,6 +289,187 @@ fn a_silent_stream_may_begin_anew_after_the_overlap_and_after_a_re_key_that_keep
     }
 }
 
+/// A receiver that knows the stream under key 1, as far as `index`, and heard nothing under key 2 before key 3 came.
+fn twice_rekeyed(
+    (suite, plane): (CryptoSuite, Plane),
+    index: u64,
+    [first, second]: [RocAfterRekey; 2],
+) -> Receiver {
+    let mut rx = at(suite, plane, index);
+    rekey(&mut rx, key(suite, 2), first, Overlap::UntilEnded);
+    rekey(&mut rx, key(suite, 3), second, Overlap::UntilEnded);
+    rx
+}
+
+/// What two re-keys may say of peers that may begin anew.
+const TWICE: [[RocAfterRekey; 2]; 4] = [
+    [KeptOrZero, KeptOrZero],
+    [KeptOrZero, ZeroOrKept],
+    [ZeroOrKept, KeptOrZero],
+    [ZeroOrKept, ZeroOrKept],
+];
+
+#[test]
+fn what_the_peer_did_at_a_re_key_may_show_after_the_next_one() {
+    for (it, twice) in authenticated().flat_map(|it| TWICE.map(|twice| (it, twice))) {
+        let plane = it.1;
+        for first in [7, FAR + 101] {
+            let mut rx = twice_rekeyed(it, FAR + 100, twice);
+            for index in [first, first + 2, first + 1] {
+                accepts(&mut rx, 2, plane, index);
+                refuses(&mut rx, 2, plane, index);
+            }
+            refuses(&mut rx, 1, plane, FAR + 110);
+            if first != 7 {
+                refuses(&mut rx, 2, plane, 7);
+            } else if plane == Plane::Rtp {
+                refuses(&mut rx, 2, plane, FAR + 110);
+            }
+            // Under key 3 it goes on from there, or begins anew where that is likelier.
+            accepts(&mut rx, 3, plane, first + 3);
+            let has_both = plane == Plane::Rtcp || first == 7;
+            let is_shared = twice[1] == KeptOrZero || !has_both;
+            let late = take(&mut rx, 2, plane, first + 3);
+            assert_eq!(late.is_err(), is_shared, "{it:?} {twice:?} {first}");
+            accepts(&mut rx, 2, plane, first + 4);
+            accepts(&mut rx, 3, plane, first + 5);
+            for index in [3, 5] {
+                refuses(&mut rx, 3, plane, first + index);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_peer_may_begin_anew_at_two_re_keys_whichever_shows_first() {
+    for (it, twice) in authenticated().flat_map(|it| TWICE.map(|twice| (it, twice))) {
+        let plane = it.1;
+        let mut rx = twice_rekeyed(it, FAR + 100, twice);
+        accepts(&mut rx, 3, plane, 7);
+        for index in [7, 9, 8] {
+            accepts(&mut rx, 2, plane, index);
+            refuses(&mut rx, 2, plane, index);
+        }
+        refuses(&mut rx, 3, plane, 7);
+        accepts(&mut rx, 3, plane, 8);
+
+        let mut rx = twice_rekeyed(it, FAR + 100, twice);
+        accepts(&mut rx, 3, plane, 7);
+        accepts(&mut rx, 2, plane, FAR + 101);
+        refuses(&mut rx, 2, plane, FAR + 101);
+        refuses(&mut rx, 2, plane, 7);
+        accepts(&mut rx, 3, plane, 8);
+
+        let mut rx = twice_rekeyed(it, FAR + 100, twice);
+        accepts(&mut rx, 2, plane, 50_000);
+        accepts(&mut rx, 3, plane, 7);
+        for index in [50_001, 49_999] {
+            accepts(&mut rx, 2, plane, index);
+            refuses(&mut rx, 2, plane, index);
+        }
+        refuses(&mut rx, 2, plane, 50_000);
+        refuses(&mut rx, 3, plane, 7);
+        accepts(&mut rx, 3, plane, 8);
+    }
+}
+
+#[test]
+fn where_the_newest_keys_share_the_windows_of_before_the_former_ones_go_on_too() {
+    for (it, first) in authenticated().flat_map(|it| [(it, KeptOrZero), (it, ZeroOrKept)]) {
+        let plane = it.1;
+        let mut rx = twice_rekeyed(it, FAR + 100, [first, KeptOrZero]);
+        accepts(&mut rx, 3, plane, FAR + 105);
+        refuses(&mut rx, 2, plane, 7);
+        accepts(&mut rx, 2, plane, FAR + 103);
+        for index in [103, 105] {
+            refuses(&mut rx, 3, plane, FAR + index);
+        }
+
+        // A gap that was filled counts as well.
+        let mut rx = twice_rekeyed(it, 100, [first, KeptOrZero]);
+        accepts(&mut rx, 3, plane, 98);
+        refuses(&mut rx, 2, plane, 100);
+        refuses(&mut rx, 3, plane, 98);
+        accepts(&mut rx, 2, plane, 97);
+        refuses(&mut rx, 2, plane, 97);
+    }
+}
+
+#[test]
+fn a_late_packet_that_showed_nothing_is_taken_once_when_another_shows_it_after_the_next_re_key() {
+    for ((suite, plane), is_early) in authenticated().flat_map(|it| [(it, true), (it, false)]) {
+        let mut rx = at(suite, plane, 100);
+        rekey(&mut rx, key(suite, 2), KeptOrZero, Overlap::UntilEnded);
+        if is_early {
+            accepts(&mut rx, 2, plane, 98);
+        }
+        rekey(&mut rx, key(suite, 3), KeptOrZero, Overlap::UntilEnded);
+        if !is_early {
+            accepts(&mut rx, 2, plane, 98);
+        }
+        accepts(&mut rx, 2, plane, 99);
+        accepts(&mut rx, 2, plane, 100);
+        for index in [98, 99, 100] {
+            refuses(&mut rx, 2, plane, index);
+        }
+        accepts(&mut rx, 2, plane, 101);
+    }
+}
+
+#[test]
+fn a_plane_that_was_silent_through_any_number_of_re_keys_is_heard_under_the_last_two() {
+    for (suite, plane) in authenticated() {
+        for (overlap, before_last) in [
+            (Overlap::UntilEnded, KeptOrZero),
+            (Overlap::UntilEnded, Kept),
+            (Overlap::None, ZeroOrKept),
+        ] {
+            for (former, index) in [(3, 7), (3, FAR + 101), (4, 7), (4, FAR + 101)] {
+                let mut rx = at(suite, plane, FAR + 100);
+                rekey(&mut rx, key(suite, 2), KeptOrZero, overlap);
+                rekey(&mut rx, key(suite, 3), before_last, overlap);
+                rekey(&mut rx, key(suite, 4), KeptOrZero, Overlap::UntilEnded);
+                refuses(&mut rx, 2, plane, index);
+                accepts(&mut rx, former, plane, index);
+                refuses(&mut rx, former, plane, index);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_planes_show_apart_from_each_other_what_the_peer_did_before_the_next_re_key() {
+    let both = |suite: &CryptoSuite| PLANES.iter().all(|it| is_authenticated(*suite, *it));
+    for suite in CryptoSuite::ALL.into_iter().filter(both) {
+        for (heard, twice) in PLANES
+            .into_iter()
+            .flat_map(|it| TWICE.map(|twice| (it, twice)))
+        {
+            let mut tx = Sender::new(key(suite, 1));
+            let mut rx = Receiver::new(key(suite, 1));
+            let mut seq = 0;
+            let mut flow = |tx: &mut Sender, rx: &mut Receiver, planes: &[Plane]| {
+                for plane in [planes; 5].concat() {
+                    seq += 1;
+                    let said = plain(plane, SSRC, seq, &bytes(20));
+                    let packet = protect(tx, plane, &said).unwrap();
+                    let what = format!("{suite} {plane:?} {heard:?} {twice:?}");
+                    assert_eq!(unprotect(rx, plane, &packet), Ok(said), "{what}");
+                    unprotect(rx, plane, &packet).expect_err(&what);
+                }
+            };
+            flow(&mut tx, &mut rx, &PLANES);
+            rekey(&mut rx, key(suite, 2), twice[0], Overlap::default());
+            tx = Sender::new(key(suite, 2));
+            flow(&mut tx, &mut rx, &[heard]);
+            rekey(&mut rx, key(suite, 3), twice[1], Overlap::default());
+            flow(&mut tx, &mut rx, &PLANES);
+            tx.rekey(key(suite, 3)).unwrap();
+            flow(&mut tx, &mut rx, &PLANES);
+        }
+    }
+}
+
 #[test]
 fn the_first_packets_of_an_ssrc_under_either_generation_begin_where_its_options_say() {
     for ((suite, plane), turn) in authenticated().flat_map(|it| [(it, [1, 2]), (it, [2, 1])]) {
@@ -380,6 +561,37 @@ fn no_packet_is_tried_at_more_than_four_places() {
             candidates(ended, &keys, 5),
             [(1, 0), (1, 2), (1, 3), (1, 4)]
         );
+
+        // What a silent stream did at a re-key before this one is asked too, in place of the search, as long as its keys are there.
+        let keys = [1, 2, 4].map(|seed| key(suite, seed));
+        let twice = |second, has_ended| {
+            let mut rx = searching(KeptOrZero, true, None);
+            let next = Receiver::builder(key(suite, 4)).search_roc().initial_roc(5);
+            rx.rekey_with(next, second, Overlap::UntilEnded).unwrap();
+            rx.set_roc(SSRC, 15).unwrap();
+            if has_ended {
+                rx.end_overlap();
+            }
+            rx
+        };
+        for second in [KeptOrZero, ZeroOrKept] {
+            let found = candidates(|| twice(second, false), &keys, 5);
+            assert_eq!(found, [(1, 3), (1, 15), (2, 5), (2, 15)], "{suite}");
+            let found = candidates(|| twice(second, true), &keys, 5);
+            assert_eq!(found, [(2, 5), (2, 14), (2, 15), (2, 16)], "{suite}");
+            // One that was heard in SRTP is searched for.
+            let heard = || {
+                let mut rx = searching(KeptOrZero, true, None);
+                let packet = sealed(&keys[1], Plane::Rtp, 12 << 16 | 1);
+                unprotect(&mut rx, Plane::Rtp, &packet).unwrap();
+                let next = Receiver::builder(key(suite, 4)).search_roc().initial_roc(5);
+                rx.rekey_with(next, second, Overlap::UntilEnded).unwrap();
+                rx.set_roc(SSRC, 15).unwrap();
+                rx
+            };
+            let found = candidates(heard, &keys, 5);
+            assert_eq!(found, [(1, 15), (2, 5), (2, 15), (2, 16)], "{suite}");
+        }
     }
 }
 

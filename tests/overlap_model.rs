@@ -114,6 +114,11 @@ struct World {
     highest: BTreeMap<Era, u64>,
     /// The eras of which something was accepted before the last re-key.
     known: BTreeSet<Era>,
+    /// May streams begin anew under the current keys?
+    may_begin_anew: bool,
+    /// The eras that began under the current keys, though the peer sent in them under those of before: these have windows of their own, which
+    /// came so far.
+    apart: BTreeMap<Era, Option<u64>>,
     /// SSRCs that the caller meddled with: whatever they lose is not promised.
     meddled: BTreeSet<u32>,
 }
@@ -151,6 +156,8 @@ impl World {
             accepted: BTreeSet::new(),
             highest: BTreeMap::new(),
             known: BTreeSet::new(),
+            may_begin_anew: false,
+            apart: BTreeMap::new(),
             meddled: BTreeSet::new(),
         }
     }
@@ -230,12 +237,16 @@ impl World {
         let Packet { seed, index, .. } = *packet;
         let (plane, ssrc, era) = packet.era;
         let is_current = self.keys.contains(&seed);
-        // What begins under new keys shows the windows of before nothing.
-        let is_former = self.former.contains(&seed) && self.known.contains(&packet.era);
+        let is_former = self.former.contains(&seed);
         let is_live = is_current || self.rx.has_overlap() && is_former;
         let is_new = !self.accepted.contains(&(seed, plane, ssrc, index));
-        let is_placed = match self.highest.get(&packet.era) {
-            Some(highest) => index + 1024 > *highest && index < highest + 30_000,
+        // What begins under new keys shows the windows of before nothing.
+        let highest = match self.apart.get(&packet.era) {
+            Some(highest) if is_former => *highest,
+            _ => self.highest.get(&packet.era).copied(),
+        };
+        let is_placed = match highest {
+            Some(highest) => index + 1024 > highest && index < highest + 30_000,
             None => plane == Plane::Rtcp || index >> 16 == u64::from(first_roc(era)),
         };
         is_live && is_new && is_placed && !self.meddled.contains(&ssrc)
@@ -268,11 +279,27 @@ impl World {
             packet.era,
             packet.index
         );
-        let highest = self.highest.entry(packet.era).or_default();
-        *highest = packet.index.max(*highest);
+        self.reach(packet);
         let sheltered = unprotect(&mut self.sheltered, plane, &packet.bytes);
         prop_assert_eq!(sheltered, Ok(opened), "what was refused has left a trace");
         self.alike()
+    }
+
+    /// A packet was accepted: its windows come as far as that.
+    fn reach(&mut self, packet: &Packet) {
+        let Packet { era, index, .. } = *packet;
+        let is_current = self.keys.contains(&packet.seed);
+        let is_news = !self.known.contains(&era) && !self.highest.contains_key(&era);
+        if is_current && is_news && self.may_begin_anew {
+            self.apart.insert(era, None);
+        }
+        match self.apart.get_mut(&era) {
+            Some(highest) if !is_current => *highest = Some(index).max(*highest),
+            _ => {
+                let highest = self.highest.entry(era).or_default();
+                *highest = index.max(*highest);
+            }
+        }
     }
 
     fn refused(&mut self, plane: Plane, packet: &[u8]) -> Result<(), TestCaseError> {
@@ -296,6 +323,7 @@ impl World {
         let old = std::mem::take(&mut self.keys);
         self.former_era = self.era;
         self.known = self.highest.keys().copied().collect();
+        self.apart.clear();
         let seeds = 1 + *self.sent.iter().map(|p| &p.seed).chain(&old).max().unwrap();
         let policy = match rekey {
             Rekey::GoesOn(policy) => {
@@ -316,6 +344,7 @@ impl World {
                 }
             }
         };
+        self.may_begin_anew = policy != RocAfterRekey::Kept && !self.keys.contains(&newest);
         for rx in [&mut self.rx, &mut self.sheltered] {
             let first = Receiver::builder(made(self.suite, self.keys[0]));
             let more = self.keys[1..].iter();

@@ -16,6 +16,10 @@ use crate::stream::{Anew, MOST_GUESSES, Stream, Under};
 /// A stream that goes on has one set of windows for both generations of keys: an index that was accepted under one is refused under the
 /// other. Once it began anew, each generation has windows of its own. SRTCP begins anew at any index, apart from SRTP, and a stream once in
 /// each plane. Where a key is in both generations, streams go on, whatever is said here.
+///
+/// If the keys change again before a stream was heard in a plane, what it did at the first re-key may still show under the keys that are now the old
+/// ones, as was said of it then. Once the stream goes on under the newest keys where it was before both, it goes on under the old ones too.
+/// With [`Kept`](Self::Kept) at the second re-key both generations are one: a stream begins anew under either, and has the same windows under both.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RocAfterRekey {
@@ -31,7 +35,7 @@ pub enum RocAfterRekey {
     ZeroOrKept,
 }
 
-/// How long packets under the old keys are still accepted.
+/// How long packets under the old keys are still accepted: those of before the last re-key. Another re-key ends the overlap of the one before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Overlap {
@@ -98,13 +102,14 @@ impl Receiver {
     /// of the two ways is taken, the other only if the index does not fit.
     ///
     /// Keys that are in both, with their MKIs, go on as they are, with their lifetimes and their use so far, and under the new options.
-    /// An overlap that is still going on ends. Streams that go on keep the size of their windows. [`keys`](Self::keys),
+    /// An overlap that is still going on ends: of three generations the oldest is refused. Streams that go on keep the size of their windows. [`keys`](Self::keys),
     /// [`add_key`](Self::add_key) and [`remove_key`](Self::remove_key) know the new keys alone.
     ///
     /// While old keys are there, or a stream has shown nothing under the new ones, a forged packet takes more verifications: still at most four. With
-    /// [`search_roc`](ReceiverBuilder::search_roc) fewer counters are searched for then, and none under the old keys. Until the overlap
-    /// has ended and a stream has shown in both planes whether it goes on, it has two sets of windows; all are made here, and
-    /// packets of known streams allocate nothing.
+    /// [`search_roc`](ReceiverBuilder::search_roc) fewer counters are searched for then, and none under the old keys; none at all for a stream
+    /// that was not heard between two re-keys. Until the overlap has ended and a stream has shown in both planes whether it goes on, it has two
+    /// sets of windows, or three if it had not shown it before the keys changed again; all are made here, and packets of known streams
+    /// allocate nothing.
     ///
     /// ```
     /// use srtp_sdes::{CryptoSuite, MasterKey, Overlap, Receiver, RocAfterRekey, Sender};
@@ -164,7 +169,10 @@ impl Receiver {
             ring: next.context.ring,
             formats: next.context.formats,
             initial_roc: next.context.options.initial_roc,
-            options: next.options,
+            options: ReceiverOptions {
+                search_roc: false,
+                ..next.options
+            },
             other_rtcp: next.other_rtcp,
             left,
             anew,
@@ -255,9 +263,7 @@ impl Receiver {
         room: usize,
     ) -> Result<Opened, UnprotectError> {
         self.exchange_keys();
-        let most_guesses = core::mem::replace(&mut self.most_guesses, 1);
         let opened = self.open_under_keys(plane, packet, room);
-        self.most_guesses = most_guesses;
         self.exchange_keys();
 
         opened.map(|opened| Opened {

@@ -331,6 +331,7 @@ impl Policy {
     }
 
     /// How long packets under the peer's old keys are accepted beside those under its new ones. Default: for 256 packets.
+    /// A second re-key ends the overlap of the first: packets under the keys before both are refused from then on.
     #[must_use]
     pub fn overlap(mut self, overlap: Overlap) -> Self {
         self.overlap = overlap;

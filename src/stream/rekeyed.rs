@@ -3,6 +3,9 @@
 //! After a re-key the peer goes on with its indices (RFC 3711 §3.3.1), or begins anew as at a new address (RFC 4568 §7.1.4), and
 //! packets under the old keys are still on their way. Where it goes on, the windows of the stream serve both generations; where it began
 //! anew, each has its own. Which of the two it is shows with the first authentic packet under a new key.
+//!
+//! If the keys change again before that, it may still show with a packet under the former ones: the generation before is kept, and
+//! asked about packets under its keys with the windows that are left to it.
 
 use alloc::boxed::Box;
 
@@ -30,6 +33,8 @@ pub(crate) struct Rekeyed {
     anew: Anew,
     rtp: Beside<RtpProgress>,
     srtcp: Beside<ReplayWindow>,
+    /// The generation before, if its peer was silent in a plane when this one came. It has none before it.
+    former: Option<Box<Rekeyed>>,
 }
 
 /// What a received packet is under.
@@ -69,6 +74,7 @@ impl Rekeyed {
                 peer,
             },
             anew,
+            former: None,
         }
     }
 
@@ -88,6 +94,9 @@ impl Rekeyed {
     pub(super) fn release_storage(&mut self) {
         self.rtp.windows.release_storage();
         self.srtcp.windows.release_storage();
+        if let Some(former) = &mut self.former {
+            former.release_storage();
+        }
     }
 
     fn is_new(&self, serial: u64) -> bool {
@@ -100,48 +109,149 @@ impl Rekeyed {
         under.has_tag || self.anew.is_likelier || !is_repeated
     }
 
-    /// May a stream begin anew with this index, under the key with this serial number?
-    fn may_begin_anew(&self, index: PacketIndex, serial: u64) -> bool {
-        self.is_new(serial)
-            && self.rtp.peer == Peer::Unknown
+    /// May a stream begin anew with this index, under a new key?
+    fn may_begin_anew(&self, index: PacketIndex) -> bool {
+        self.rtp.peer == Peer::Unknown
             && index.roc() == self.anew.initial_roc
             && self.rtp.windows.check(index).is_ok()
+    }
+
+    /// The indices that a sequence number may stand for, in a stream that has come so far.
+    fn admit(
+        &self,
+        rtp: &RtpProgress,
+        seq: u16,
+        under: Under,
+        initial_roc: u32,
+        search: bool,
+    ) -> Result<Guesses, NotAdmitted> {
+        if !self.is_new(under.serial) {
+            let rtp = self.rtp.of_before(rtp);
+            return match &self.former {
+                Some(former) => former.admit(rtp, seq, under, initial_roc, search),
+                None => rtp.admit(seq, initial_roc, search),
+            };
+        }
+        // Where there are two ways under the former keys, there are two under these, without a search: at most four in all.
+        let former = self.former.as_deref();
+        let search = search && former.is_none_or(|it| !it.awaits(Plane::Rtp));
+        let kept = rtp.admit(seq, initial_roc, search);
+        let anew = PacketIndex::new(self.anew.initial_roc, seq);
+        let is_repeated = matches!(kept, Err(NotAdmitted::Refused(Refused::Replayed, _)));
+        if !self.may_begin_anew(anew) || !self.is_credible(under, is_repeated) {
+            return kept;
+        }
+        let anew = Some(anew);
+        // At most four: the last of a search gives way.
+        let [first, second, third, _] = kept
+            .unwrap_or_default()
+            .map(|guess| guess.filter(|_| guess != anew));
+        Ok(match self.anew.is_likelier {
+            true => [anew, first, second, third],
+            false => [first, anew, second, third],
+        })
+    }
+
+    fn check(&self, srtcp: &ReplayWindow, index: u64, serial: u64) -> Result<(), Refused> {
+        if !self.is_new(serial) {
+            let srtcp = self.srtcp.of_before(srtcp);
+            return match &self.former {
+                Some(former) => former.check(srtcp, index, serial),
+                None => srtcp.check(index),
+            };
+        }
+        match srtcp.check(index) {
+            Err(_) if self.awaits(Plane::Rtcp) => self.srtcp.windows.check(index),
+            kept => kept,
+        }
+    }
+
+    fn accept_rtp(&mut self, rtp: &mut RtpProgress, at: PacketIndex, serial: u64) {
+        let mark = |rtp: &mut RtpProgress| rtp.mark_received(at.value());
+        if !self.is_new(serial) {
+            let rtp = self.rtp.of_before_mut(rtp);
+            return match &mut self.former {
+                Some(former) => former.accept_rtp(rtp, at, serial),
+                None => mark(rtp),
+            };
+        }
+        let fits_anew = self.may_begin_anew(at);
+        let kept = rtp.admit(at.seq(), self.anew.initial_roc, false);
+        let goes_on = kept.is_ok_and(|kept| kept.contains(&Some(at)));
+        let goes_on = goes_on && rtp.highest().is_some();
+        let begins_anew = fits_anew && (self.anew.is_likelier || !goes_on);
+        let highest = |rtp: &RtpProgress| rtp.window.highest();
+        self.rtp.accept(rtp, begins_anew, fits_anew, mark, highest);
+        if let Some(former) = &mut self.former {
+            former.rtp.succeed_by(self.rtp.peer);
+        }
+    }
+
+    fn accept_srtcp(&mut self, srtcp: &mut ReplayWindow, index: u64, serial: u64) {
+        let mark = |window: &mut ReplayWindow| window.mark(index);
+        if !self.is_new(serial) {
+            let srtcp = self.srtcp.of_before_mut(srtcp);
+            return match &mut self.former {
+                Some(former) => former.accept_srtcp(srtcp, index, serial),
+                None => mark(srtcp),
+            };
+        }
+        let goes_on = srtcp.has_history() && srtcp.check(index).is_ok();
+        let fits_anew = self.srtcp.windows.check(index).is_ok();
+        let begins_anew = fits_anew && (self.anew.is_likelier || !goes_on);
+        let beside = &mut self.srtcp;
+        beside.accept(srtcp, begins_anew, fits_anew, mark, ReplayWindow::highest);
+        if let Some(former) = &mut self.former {
+            former.srtcp.succeed_by(self.srtcp.peer);
+        }
     }
 }
 
 impl<W> Beside<W> {
-    /// The windows for packets under old keys, if they are no longer those of the stream.
-    fn of_before(&self) -> Option<&W> {
-        (self.peer == Peer::BeganAnew).then_some(&self.windows)
+    /// The windows for packets under old keys: no longer those of the stream, once it began anew.
+    fn of_before<'w>(&'w self, stream: &'w W) -> &'w W {
+        match self.peer {
+            Peer::BeganAnew => &self.windows,
+            Peer::Unknown | Peer::WentOn => stream,
+        }
     }
 
-    /// Takes note of an authentic packet. `mark` marks it in a window, `highest` reads one; `begins_anew` and `fits_both` say whose index
-    /// it has, if the peer has shown nothing so far.
+    fn of_before_mut<'w>(&'w mut self, stream: &'w mut W) -> &'w mut W {
+        match self.peer {
+            Peer::BeganAnew => &mut self.windows,
+            Peer::Unknown | Peer::WentOn => stream,
+        }
+    }
+
+    /// Takes note of an authentic packet under a new key. `mark` marks it in a window, `highest` reads one; `begins_anew` and `fits_anew`
+    /// say whose index it has, if the peer has shown nothing so far.
     fn accept<T: PartialOrd>(
         &mut self,
         stream: &mut W,
-        is_new_key: bool,
-        (begins_anew, fits_both): (bool, bool),
+        begins_anew: bool,
+        fits_anew: bool,
         mark: impl Fn(&mut W),
         highest: impl Fn(&W) -> T,
     ) {
-        match (self.peer, is_new_key) {
-            (Peer::BeganAnew, false) => mark(&mut self.windows),
-            (Peer::Unknown, true) if begins_anew => {
-                core::mem::swap(stream, &mut self.windows);
-                self.peer = Peer::BeganAnew;
-                mark(stream);
+        if self.peer == Peer::Unknown && begins_anew {
+            core::mem::swap(stream, &mut self.windows);
+            self.peer = Peer::BeganAnew;
+        }
+        let before = highest(stream);
+        mark(stream);
+        if self.peer == Peer::Unknown {
+            match fits_anew && highest(stream) <= before {
+                // It filled a gap, which shows nothing: in either window it has been seen.
+                true => mark(&mut self.windows),
+                false => self.peer = Peer::WentOn,
             }
-            (Peer::Unknown, true) => {
-                let before = highest(stream);
-                mark(stream);
-                match fits_both && highest(stream) <= before {
-                    // It filled a gap, which shows nothing: in either window it has been seen.
-                    true => mark(&mut self.windows),
-                    false => self.peer = Peer::WentOn,
-                }
-            }
-            _ => mark(stream),
+        }
+    }
+
+    /// The generation after this one accepted a packet. If that is in windows of both, they stay: others would not know it.
+    fn succeed_by(&mut self, next: Peer) {
+        if self.peer == Peer::Unknown && next != Peer::BeganAnew {
+            self.peer = Peer::WentOn;
         }
     }
 }
@@ -156,6 +266,10 @@ impl<Errors: ErrorCounts> Stream<ReplayWindow, Errors> {
     /// The keys change, and the peer may begin anew.
     pub(crate) fn rekey(&mut self, anew: Anew) {
         let mut rekeyed = Rekeyed::new(anew);
+        rekeyed.former = self.rekeyed.take().filter(|former| former.is_silent());
+        if let Some(former) = &mut rekeyed.former {
+            former.former = None;
+        }
         if self.removed_under.is_some() {
             rekeyed.release_storage();
         }
@@ -164,6 +278,9 @@ impl<Errors: ErrorCounts> Stream<ReplayWindow, Errors> {
 
     /// The keys of before are gone, and the windows for them go too. A plane that is silent may still begin anew.
     pub(crate) fn settle(&mut self) {
+        if let Some(rekeyed) = &mut self.rekeyed {
+            rekeyed.former = None;
+        }
         self.rekeyed.take_if(|rekeyed| !rekeyed.is_silent());
     }
 
@@ -176,44 +293,18 @@ impl<Errors: ErrorCounts> Stream<ReplayWindow, Errors> {
         initial_roc: u32,
         search: bool,
     ) -> Result<Guesses, NotAdmitted> {
-        let Some(rekeyed) = &self.rekeyed else {
-            return self.rtp.admit(seq, initial_roc, search);
-        };
-        let kept = match rekeyed.rtp.of_before() {
-            Some(before) if !rekeyed.is_new(under.serial) => before.admit(seq, initial_roc, search),
-            _ => self.rtp.admit(seq, initial_roc, search),
-        };
-        let anew = PacketIndex::new(rekeyed.anew.initial_roc, seq);
-        let is_repeated = matches!(kept, Err(NotAdmitted::Refused(Refused::Replayed, _)));
-        if !rekeyed.may_begin_anew(anew, under.serial) || !rekeyed.is_credible(under, is_repeated) {
-            return kept;
+        match &self.rekeyed {
+            Some(rekeyed) => rekeyed.admit(&self.rtp, seq, under, initial_roc, search),
+            None => self.rtp.admit(seq, initial_roc, search),
         }
-        let anew = Some(anew);
-        // At most four: the last of a search gives way.
-        let [first, second, third, _] = kept
-            .unwrap_or_default()
-            .map(|guess| guess.filter(|_| guess != anew));
-        Ok(match rekeyed.anew.is_likelier {
-            true => [anew, first, second, third],
-            false => [first, anew, second, third],
-        })
     }
 
     /// May a packet with this SRTCP index be accepted?
     #[cold]
     pub(crate) fn check_rekeyed(&self, index: u64, under: Under) -> Result<(), Refused> {
-        let Some(rekeyed) = &self.rekeyed else {
-            return self.srtcp.check(index);
-        };
-        let beside = &rekeyed.srtcp;
-        let kept = match beside.of_before() {
-            Some(before) if !rekeyed.is_new(under.serial) => before.check(index),
-            _ => self.srtcp.check(index),
-        };
-        let may_begin_anew = rekeyed.is_new(under.serial) && beside.peer == Peer::Unknown;
-        match kept {
-            Err(_) if may_begin_anew => beside.windows.check(index),
-            kept => kept,
+        match &self.rekeyed {
+            Some(rekeyed) => rekeyed.check(&self.srtcp, index, under.serial),
+            None => self.srtcp.check(index),
         }
     }
 
@@ -224,30 +315,12 @@ impl<Errors: ErrorCounts> Stream<ReplayWindow, Errors> {
         let Some(rekeyed) = &mut self.rekeyed else {
             return self.accept(packet, plain);
         };
-        let is_new = rekeyed.is_new(serial);
         match plane {
             Plane::Rtp => {
                 let at = PacketIndex::from_value(index);
-                let fits_anew = rekeyed.may_begin_anew(at, serial);
-                let kept = self.rtp.admit(at.seq(), rekeyed.anew.initial_roc, false);
-                let goes_on = kept.is_ok_and(|kept| kept.contains(&Some(at)));
-                let goes_on = goes_on && self.rtp.highest().is_some();
-                let begins_anew = fits_anew && (rekeyed.anew.is_likelier || !goes_on);
-                let place = (begins_anew, fits_anew);
-                let mark = |rtp: &mut RtpProgress| rtp.mark_received(index);
-                let highest = |rtp: &RtpProgress| rtp.window.highest();
-                let stream = &mut self.rtp;
-                rekeyed.rtp.accept(stream, is_new, place, mark, highest);
+                rekeyed.accept_rtp(&mut self.rtp, at, serial);
             }
-            Plane::Rtcp => {
-                let goes_on = self.srtcp.has_history() && self.srtcp.check(index).is_ok();
-                let fits_anew = rekeyed.srtcp.windows.check(index).is_ok();
-                let begins_anew = fits_anew && (rekeyed.anew.is_likelier || !goes_on);
-                let place = (begins_anew, fits_anew);
-                let mark = |window: &mut ReplayWindow| window.mark(index);
-                let (beside, stream) = (&mut rekeyed.srtcp, &mut self.srtcp);
-                beside.accept(stream, is_new, place, mark, ReplayWindow::highest);
-            }
+            Plane::Rtcp => rekeyed.accept_srtcp(&mut self.srtcp, index, serial),
         }
         self.statistics.count_packet(plane, plain);
         self.removed_under = None;
