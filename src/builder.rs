@@ -8,7 +8,9 @@ use crate::kdf::KeyDerivationRate;
 use crate::key::MasterKey;
 use crate::layout::{ESRTCP_WORD, Trailer};
 use crate::replay::ReplayWindowSize;
+use crate::ring::Derivation;
 use crate::suite::CryptoSuite;
+use crate::transform::ElementIds;
 
 /// The length of the SRTCP authentication tag.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -63,6 +65,7 @@ pub(crate) struct Options {
     pub(crate) unauthenticated_srtp: bool,
     pub(crate) srtcp_tag: SrtcpTag,
     pub(crate) rate: Option<KeyDerivationRate>,
+    pub(crate) encrypted_elements: ElementIds,
     pub(crate) window: ReplayWindowSize,
     pub(crate) most_streams: usize,
     pub(crate) initial_roc: u32,
@@ -77,6 +80,7 @@ impl Default for Options {
             unauthenticated_srtp: false,
             srtcp_tag: SrtcpTag::OfSuite,
             rate: None,
+            encrypted_elements: ElementIds::default(),
             window: ReplayWindowSize::default(),
             most_streams: 1024,
             initial_roc: 0,
@@ -142,6 +146,24 @@ impl<Direction> Builder<Direction> {
         self
     }
 
+    /// Encrypts the elements with these local identifiers in the header extensions of SRTP (RFC 6904), in the one-byte and the two-byte form of
+    /// RFC 8285: those that SDP maps with `urn:ietf:params:rtp-hdrext:encrypt`. Default, and with no identifiers: none. Of several calls the
+    /// last one counts. Both sides have to name the same ones, or a receiver reads noise in elements of authentic packets.
+    ///
+    /// Packets stay as long as they are. Identifiers and lengths of elements stay in the clear, and so does an extension that is not built
+    /// as RFC 8285 has it. For every suite that encrypts, under keys of their own; not with
+    /// [`unencrypted_srtp`](Self::unencrypted_srtp) (RFC 6904 §5). Where there is no authentication, anybody can flip bits of an element.
+    ///
+    /// [`build`](crate::SenderBuilder::build) refuses 0, which is padding. The 15 is an identifier in the two-byte form alone.
+    #[must_use]
+    pub fn encrypted_header_extensions(mut self, ids: impl IntoIterator<Item = u8>) -> Self {
+        self.options.encrypted_elements = ElementIds::default();
+        for id in ids {
+            self.options.encrypted_elements.insert(id);
+        }
+        self
+    }
+
     /// The size of the replay window of each SSRC and plane. Default: 1024. A sender uses it to know which
     /// of the last indices it has sent.
     #[must_use]
@@ -185,6 +207,8 @@ pub(crate) struct Formats {
     pub(crate) rtcp: Trailer,
     pub(crate) enciphers_rtp: bool,
     pub(crate) enciphers_rtcp: bool,
+    /// The elements of header extensions that are, if any.
+    pub(crate) encrypted_elements: Option<ElementIds>,
 }
 
 impl Options {
@@ -196,7 +220,25 @@ impl Options {
         if suite.is_aead() && self.unauthenticated_srtp {
             return Err(BuildError::AeadUnauthenticated { suite });
         }
+        if !self.encrypted_elements.is_empty() && !self.enciphers_rtp(suite) {
+            return Err(BuildError::HeaderExtensionsUnencrypted { suite });
+        }
+        if self.encrypted_elements.contains(0) {
+            return Err(BuildError::HeaderExtensionId);
+        }
         self.srtcp_tag.check(suite)
+    }
+
+    fn enciphers_rtp(&self, suite: CryptoSuite) -> bool {
+        suite.encrypts() && !self.unencrypted_srtp
+    }
+
+    /// The session keys that these options need.
+    pub(crate) fn derivation(&self) -> Derivation {
+        Derivation {
+            rate: self.rate,
+            header_extensions: !self.encrypted_elements.is_empty(),
+        }
     }
 
     /// The formats under `suite`, with which these options go, and for MKIs of so many bytes.
@@ -216,8 +258,9 @@ impl Options {
         Formats {
             rtp: trailer(0, rtp_tag),
             rtcp: trailer(ESRTCP_WORD, self.srtcp_tag.len(suite)),
-            enciphers_rtp: suite.encrypts() && !self.unencrypted_srtp,
+            enciphers_rtp: self.enciphers_rtp(suite),
             enciphers_rtcp: suite.encrypts() && !self.unencrypted_srtcp,
+            encrypted_elements: Some(self.encrypted_elements).filter(|ids| !ids.is_empty()),
         }
     }
 }

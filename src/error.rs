@@ -307,6 +307,17 @@ pub enum BuildError {
         /// Bytes asked for.
         bytes: usize,
     },
+    /// Header extensions cannot be encrypted where payloads are not, under a suite without encryption or with UNENCRYPTED_SRTP (RFC 6904 §5).
+    #[error(
+        "{suite}, as asked for, does not encrypt SRTP: its header extensions cannot be encrypted either"
+    )]
+    HeaderExtensionsUnencrypted {
+        /// The suite.
+        suite: CryptoSuite,
+    },
+    /// No element of a header extension has the identifier 0 (RFC 8285 §4.1.2).
+    #[error("no element of a header extension has the identifier 0, which is padding")]
+    HeaderExtensionId,
     /// One of the keys does not go with the others.
     #[error(transparent)]
     Key(#[from] KeyRingError),

@@ -77,6 +77,19 @@ impl RtpHeader {
     }
 }
 
+/// An RTP header that has an extension: what is before the extension's contents, the 16 bits "defined by profile", and the contents
+/// (RFC 3550 §5.3.1).
+pub(crate) fn split_extension_mut(header: &mut [u8]) -> Option<(&[u8], u16, &mut [u8])> {
+    let first = *header.first()?;
+    if first & 0x10 == 0 {
+        return None;
+    }
+    let at = RTP_FIXED + usize::from(first & 0x0f) * 4;
+    let (before, contents) = header.split_at_mut_checked(at + 4)?;
+    let profile = u16::from_be_bytes(*before.get(at..)?.first_chunk()?);
+    Some((before, profile, contents))
+}
+
 /// Reads the SSRC of the sender from the first RTCP packet of a compound.
 #[inline]
 pub(crate) fn rtcp_ssrc(packet: &[u8]) -> Result<u32, HeaderError> {

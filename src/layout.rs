@@ -171,7 +171,11 @@ impl<B: AsMut<[u8]>> Laid<B> {
         self.bytes.as_mut().get_mut(range).unwrap_or_default()
     }
 
-    /// The header, which no cipher changes, and the payload.
+    pub(crate) fn header_mut(&mut self) -> &mut [u8] {
+        self.part_mut(0..self.layout.header)
+    }
+
+    /// The header, which no cipher for payloads changes, and the payload.
     pub(crate) fn header_and_payload_mut(&mut self) -> (&[u8], &mut [u8]) {
         let header = self.layout.header;
         let plain = self.part_mut(0..self.layout.plain);

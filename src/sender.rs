@@ -5,7 +5,7 @@ mod upkeep;
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::builder::{Builder, Options};
+use crate::builder::{Builder, Formats, Options};
 use crate::context::Context;
 use crate::error::{BuildError, HeaderError, ProtectError};
 use crate::header::{MAX_PACKET, Plane, RTCP_FIXED, RtpHeader, rtcp_ssrc};
@@ -16,7 +16,7 @@ use crate::replay::Refused;
 use crate::ring::RingKey;
 use crate::statistics::{Counting, ProtectErrorCounts};
 use crate::stream::{Slot, SrtcpCounter, Stream, TableFull};
-use crate::transform::Position;
+use crate::transform::{ElementIds, Position};
 
 /// Protects RTP and RTCP: one direction of one RTP session.
 ///
@@ -242,15 +242,18 @@ impl Sender {
             ssrc: header.ssrc,
             index: index.value(),
         };
-        let enciphers = self.context.formats.enciphers_rtp;
-        let (key, stream) = self.key_and_stream(slot, header.ssrc)?;
+        let (key, stream, formats) = self.key_and_stream(slot, header.ssrc)?;
 
         // Nothing below can fail.
         stream.rtp.mark_sent(index);
         stream
             .statistics
             .count_packet(Plane::Rtp, packet.plain_len());
-        Ok(seal(key, &mut packet, source, at, enciphers, None))
+        place(key, &mut packet, source);
+        if let Some(ids) = &formats.encrypted_elements {
+            encipher_elements(key, ids, &mut packet, at);
+        }
+        Ok(seal(key, &mut packet, at, formats.enciphers_rtp))
     }
 
     /// RFC 3711 §3.4; returns the length of the SRTCP packet.
@@ -275,14 +278,14 @@ impl Sender {
             ssrc,
             index: index.into(),
         };
-        let enciphers = self.context.formats.enciphers_rtcp;
-        let (key, stream) = self.key_and_stream(slot, ssrc)?;
+        let (key, stream, formats) = self.key_and_stream(slot, ssrc)?;
 
         // Nothing below can fail.
         stream.srtcp.mark_sent(index);
         stream.statistics.count_packet(plane, packet.plain_len());
-        let word = esrtcp_word(enciphers, at.index);
-        Ok(seal(key, &mut packet, source, at, enciphers, Some(word)))
+        place(key, &mut packet, source);
+        packet.write_word(esrtcp_word(formats.enciphers_rtcp, at.index));
+        Ok(seal(key, &mut packet, at, formats.enciphers_rtcp))
     }
 
     /// The index for the next packet of a stream: never one that was used.
@@ -313,16 +316,17 @@ impl Sender {
         }
     }
 
-    /// The selected key, if it is not used up, and the stream at `slot`, if there is room for it.
+    /// The selected key, if it is not used up, the stream at `slot`, if there is room for it, and how packets look.
     fn key_and_stream(
         &mut self,
         slot: Slot,
         ssrc: u32,
-    ) -> Result<(&mut RingKey, &mut SendStream), ProtectError> {
+    ) -> Result<(&mut RingKey, &mut SendStream, &Formats), ProtectError> {
         let Context {
             ring,
             streams,
             options,
+            formats,
             ..
         } = &mut self.context;
         let key = ring
@@ -335,7 +339,7 @@ impl Sender {
         let full = |TableFull { most }| ProtectError::TooManyStreams { ssrc, most };
         let stream = stream.map_err(full)?;
         stream.removed_under = None;
-        Ok((key, stream))
+        Ok((key, stream, formats))
     }
 }
 
@@ -366,22 +370,30 @@ fn room_for(layout: Layout, out: &mut [u8]) -> Result<Laid<&mut [u8]>, ProtectEr
         .ok_or(ProtectError::BufferTooSmall { needed })
 }
 
-/// Writes the protected packet, and returns its length.
-fn seal(
-    key: &mut RingKey,
-    packet: &mut Laid<&mut [u8]>,
-    source: Source<'_>,
-    at: Position,
-    enciphers: bool,
-    word: Option<u32>,
-) -> usize {
+/// Writes the plain packet and the MKI.
+#[inline]
+fn place(key: &RingKey, packet: &mut Laid<&mut [u8]>, source: Source<'_>) {
     if let Source::From(plain) = source {
         packet.write_plain(plain);
     }
-    if let Some(word) = word {
-        packet.write_word(word);
-    }
     packet.write_mki(key.mki_bytes());
+}
+
+/// Enciphers elements of the header extension (RFC 6904).
+#[cold]
+#[inline(never)]
+fn encipher_elements(
+    key: &mut RingKey,
+    ids: &ElementIds,
+    packet: &mut Laid<&mut [u8]>,
+    at: Position,
+) {
+    key.xor_elements(ids, packet.header_mut(), at);
+}
+
+/// Enciphers the payload and writes the tag; returns the length of the packet.
+#[inline]
+fn seal(key: &mut RingKey, packet: &mut Laid<&mut [u8]>, at: Position, enciphers: bool) -> usize {
     key.transform(at).seal(packet, at, enciphers);
     key.count(at);
     packet.total()

@@ -83,6 +83,7 @@ struct Setup {
     search_roc: bool,
     clear: bool,
     unauthenticated: bool,
+    encrypted_elements: bool,
 }
 
 impl Setup {
@@ -97,6 +98,7 @@ impl Setup {
             search_roc: false,
             clear: false,
             unauthenticated: false,
+            encrypted_elements: false,
         }
     }
 
@@ -124,6 +126,15 @@ impl Setup {
                 s.rate = Some(KeyDerivationRate::EVERY_PACKET);
                 s.mki = 4;
             }));
+            if suite.encrypts() {
+                all.push(with("encrypted header extensions", &|s| {
+                    s.encrypted_elements = true
+                }));
+                all.push(with("encrypted header extensions, rate", &|s| {
+                    s.encrypted_elements = true;
+                    s.rate = KeyDerivationRate::from_exponent(1);
+                }));
+            }
             all.push(with("ROC search", &|s| s.search_roc = true));
             if suite.rtp_tag_len() == 4 {
                 for tag in [SrtcpTag::OfSuite, SrtcpTag::Bytes4, SrtcpTag::Bytes10] {
@@ -163,6 +174,9 @@ impl Setup {
         }
         if self.unauthenticated {
             builder = builder.unauthenticated_srtp();
+        }
+        if self.encrypted_elements {
+            builder = builder.encrypted_header_extensions(0x01..=0x0e);
         }
         builder.srtcp_tag(self.tag)
     }

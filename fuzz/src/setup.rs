@@ -27,7 +27,15 @@ pub(crate) struct Setup {
     unauthenticated_srtp: bool,
     search_roc: bool,
     pub(crate) either_tag: bool,
+    headers: Headers,
     first_srtcp_index_1: bool,
+}
+
+/// What becomes of RTP headers.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Headers {
+    Clear,
+    EncryptedElements(&'static [u8]),
 }
 
 impl Setup {
@@ -50,6 +58,11 @@ impl Setup {
             either_tag: flag(6),
             first_srtcp_index_1: flag(7),
             mki: [0, 0, 1, 2, 4, 16, 127, 128][usize::from(lengths % 8)],
+            headers: match lengths >> 5 {
+                1 => Headers::EncryptedElements(&[1, 3, 14, 15, 200]),
+                2 => Headers::EncryptedElements(&[0x0e, 0xee]),
+                _ => Headers::Clear,
+            },
             tag: match lengths >> 3 & 3 {
                 1 => SrtcpTag::Bytes4,
                 2 => SrtcpTag::Bytes10,
@@ -131,6 +144,9 @@ impl Setup {
         }
         if self.unauthenticated_srtp {
             builder = builder.unauthenticated_srtp();
+        }
+        if let Headers::EncryptedElements(ids) = self.headers {
+            builder = builder.encrypted_header_extensions(ids.iter().copied());
         }
         builder
             .srtcp_tag(self.tag)

@@ -65,8 +65,8 @@ pub(super) struct Former {
 }
 
 impl Former {
-    pub(super) fn ring(&mut self) -> &mut KeyRing {
-        &mut self.ring
+    pub(super) fn ring_and_formats(&mut self) -> (&mut KeyRing, &Formats) {
+        (&mut self.ring, &self.formats)
     }
 
     pub(super) fn anew(&self) -> Option<Anew> {

@@ -23,6 +23,8 @@ pub(super) struct Opened {
     /// Bytes of the plain packet.
     pub(super) plain: usize,
     pub(super) enciphered: bool,
+    /// May elements of its header extension be enciphered?
+    pub(super) has_elements: bool,
 }
 
 impl Receiver {
@@ -99,6 +101,7 @@ impl Receiver {
             header: header.len,
             plain: laid.plain_len(),
             enciphered,
+            has_elements: self.context.formats.encrypted_elements.is_some(),
         })
     }
 
@@ -166,6 +169,7 @@ impl Receiver {
             header: RTCP_FIXED,
             plain: laid.plain_len(),
             enciphered,
+            has_elements: false,
         })
     }
 
@@ -258,7 +262,7 @@ impl Receiver {
         let plain = packet.get_mut(..opened.plain).unwrap_or_default();
         if opened.enciphered {
             let ring = match (opened.is_former, &mut self.former) {
-                (true, Some(former)) => former.ring(),
+                (true, Some(former)) => former.ring_and_formats().0,
                 _ => &mut self.context.ring,
             };
             let key = ring.get_mut(opened.key);
@@ -271,7 +275,25 @@ impl Receiver {
             let transform = key.transform(opened.at);
             transform.decipher(header, payload, opened.at);
         }
+        if opened.has_elements {
+            self.decipher_elements(opened, plain);
+        }
         plain
+    }
+
+    /// Deciphers elements of the header extension of a packet that was accepted (RFC 6904).
+    #[cold]
+    #[inline(never)]
+    fn decipher_elements(&mut self, opened: &Opened, plain: &mut [u8]) {
+        let (ring, formats) = match (opened.is_former, &mut self.former) {
+            (true, Some(former)) => former.ring_and_formats(),
+            _ => (&mut self.context.ring, &self.context.formats),
+        };
+        let header = plain.get_mut(..opened.header);
+        let key = ring.get_mut(opened.key);
+        if let (Some(ids), Some(key), Some(header)) = (&formats.encrypted_elements, key, header) {
+            key.xor_elements(ids, header, opened.at);
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! AES-GCM (RFC 7714).
 
+use zeroize::Zeroizing;
+
 use super::{Authentic, Position, SessionSalt};
 use crate::header::Plane;
 use crate::kdf::{Kdf, Purpose};
@@ -17,9 +19,11 @@ impl GcmTransform {
         let aes = Aes::new(suite.aes_key_size(), |key| {
             kdf.derive(plane, Purpose::Encryption, r, key);
         });
+        let mut salt = Zeroizing::new([0; 12]);
+        kdf.derive(plane, Purpose::Salt, r, &mut *salt);
         Self {
             gcm: Gcm::new(aes),
-            salt: SessionSalt::derive::<12>(kdf, plane, r),
+            salt: SessionSalt::of(&*salt),
         }
     }
 
