@@ -142,7 +142,7 @@ impl RingKey {
     }
 
     /// The transform for the packet at `at`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn transform(&mut self, at: Position) -> &Transform {
         match at.plane {
             Plane::Rtp => self.rtp.at(at.index),

@@ -14,11 +14,11 @@ use zeroize::ZeroizeOnDrop;
 
 use crate::header::Plane;
 use crate::kdf::Kdf;
-use crate::layout::Laid;
+use crate::layout::{EncryptedPortion, Laid};
 use crate::suite::{CipherKind, CryptoSuite};
 
 use gcm::GcmTransform;
-pub(crate) use header_ext::{ElementIds, HeaderCipher};
+pub(crate) use header_ext::{ElementIds, HeaderCipher, HeaderUse, cryptex_profile};
 use hmac::HmacTransform;
 
 /// The place of a packet: stream, plane, and its index there. For a packet received it is a claim until
@@ -135,22 +135,31 @@ impl Transform {
         }
     }
 
+    /// The same with cryptex (RFC 9335), by which the extension is marked.
+    #[cold]
+    pub(crate) fn seal_cryptex(&self, packet: &mut Laid<&mut [u8]>, at: Position) {
+        match self {
+            Self::Hmac(transform) => transform.seal_cryptex(packet, at),
+            Self::Gcm(transform) => transform.seal_cryptex(packet, at),
+        }
+    }
+
     /// Does `packet` belong at `at`? Reads only.
     #[inline]
     pub(crate) fn verify(
         &self,
         packet: &Laid<&[u8]>,
         at: Position,
-        enciphered: bool,
+        portion: EncryptedPortion,
     ) -> Option<Authentic> {
         match self {
             Self::Hmac(transform) => transform.verify(packet, at),
-            Self::Gcm(transform) => transform.verify(packet, at, enciphered),
+            Self::Gcm(transform) => transform.verify(packet, at, portion),
         }
     }
 
     /// Deciphers the payload of an enciphered packet that was [`verify`](Self::verify)ed.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn decipher(&self, header: &[u8], payload: &mut [u8], at: Position) {
         match self {
             Self::Hmac(transform) => transform.decipher(header, payload, at),

@@ -10,7 +10,7 @@ use std::num::NonZeroUsize;
 
 use common::{bytes, key, pair, rtcp, rtp, rtp_with};
 use srtp_sdes::{
-    CryptoSuite, KeyDerivationRate, Mki, Overlap, Plane, Receiver, ReceiverBuilder,
+    Cryptex, CryptoSuite, KeyDerivationRate, Mki, Overlap, Plane, Receiver, ReceiverBuilder,
     ReplayWindowSize, RocAfterRekey, Sender, SenderBuilder, SrtcpTag,
 };
 
@@ -84,6 +84,7 @@ struct Setup {
     clear: bool,
     unauthenticated: bool,
     encrypted_elements: bool,
+    cryptex: Cryptex,
 }
 
 impl Setup {
@@ -99,6 +100,7 @@ impl Setup {
             clear: false,
             unauthenticated: false,
             encrypted_elements: false,
+            cryptex: Cryptex::Off,
         }
     }
 
@@ -130,6 +132,9 @@ impl Setup {
                 all.push(with("encrypted header extensions", &|s| {
                     s.encrypted_elements = true
                 }));
+                for cryptex in [Cryptex::On, Cryptex::Required] {
+                    all.push(with("cryptex", &|s| s.cryptex = cryptex));
+                }
                 all.push(with("encrypted header extensions, rate", &|s| {
                     s.encrypted_elements = true;
                     s.rate = KeyDerivationRate::from_exponent(1);
@@ -178,7 +183,7 @@ impl Setup {
         if self.encrypted_elements {
             builder = builder.encrypted_header_extensions(0x01..=0x0e);
         }
-        builder.srtcp_tag(self.tag)
+        builder.cryptex(self.cryptex).srtcp_tag(self.tag)
     }
 
     fn key(&self, seed: u8) -> srtp_sdes::MasterKey {

@@ -11,7 +11,8 @@ use std::path::Path;
 use common::{hex, read_json, vectors};
 use serde::Deserialize;
 use srtp_sdes::{
-    Builder, CryptoSuite, EBitPolicy, MasterKey, Mki, PacketIndex, Receiver, Sender, SrtcpTag,
+    Builder, Cryptex, CryptoSuite, EBitPolicy, MasterKey, Mki, PacketIndex, Receiver, Sender,
+    SrtcpTag,
 };
 
 #[derive(Deserialize)]
@@ -43,6 +44,8 @@ struct CaseOptions {
     start_roc: u32,
     #[serde(default)]
     rfc6904_ids: Vec<u8>,
+    #[serde(default)]
+    cryptex: bool,
 }
 
 #[derive(Deserialize)]
@@ -118,6 +121,9 @@ impl Case {
             .into_iter()
             .skip(1)
             .fold(builder, Builder::add_key);
+        if self.options.cryptex {
+            builder = builder.cryptex(Cryptex::Required);
+        }
         if self.unencrypted_srtp() {
             builder = builder.unencrypted_srtp();
         }
@@ -256,6 +262,8 @@ const PINNED: &[(&str, usize)] = &[
     // here
     ("libsrtp/AEAD_AES_128_GCM.auth-only.json", 19),
     ("libsrtp/AEAD_AES_128_GCM.base.json", 53),
+    ("libsrtp/AEAD_AES_128_GCM.cryptex-mki4.json", 16),
+    ("libsrtp/AEAD_AES_128_GCM.cryptex.json", 16),
     ("libsrtp/AEAD_AES_128_GCM.main.json", 19),
     ("libsrtp/AEAD_AES_128_GCM.mki1.json", 19),
     ("libsrtp/AEAD_AES_128_GCM.mki128.json", 19),
@@ -275,6 +283,8 @@ const PINNED: &[(&str, usize)] = &[
     ("libsrtp/AES_CM_128_HMAC_SHA1_32.rtcp-tag32.json", 19),
     ("libsrtp/AES_CM_128_HMAC_SHA1_80.auth-only.json", 19),
     ("libsrtp/AES_CM_128_HMAC_SHA1_80.base.json", 53),
+    ("libsrtp/AES_CM_128_HMAC_SHA1_80.cryptex-mki4.json", 16),
+    ("libsrtp/AES_CM_128_HMAC_SHA1_80.cryptex.json", 16),
     ("libsrtp/AES_CM_128_HMAC_SHA1_80.main.json", 19),
     ("libsrtp/AES_CM_128_HMAC_SHA1_80.mki1.json", 19),
     ("libsrtp/AES_CM_128_HMAC_SHA1_80.mki128.json", 19),

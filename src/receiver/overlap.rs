@@ -229,7 +229,14 @@ impl Receiver {
                 return Ok(opened);
             }
             // It is authentic under a current key.
-            (Err(error @ (E::EncryptionMismatch { .. } | E::TooManyStreams { .. })), _) => {
+            (
+                Err(
+                    error @ (E::EncryptionMismatch { .. }
+                    | E::CryptexRequired { .. }
+                    | E::TooManyStreams { .. }),
+                ),
+                _,
+            ) => {
                 return Err(error);
             }
             (Err(error), _) => error,

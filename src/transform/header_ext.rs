@@ -1,18 +1,91 @@
-//! Encrypted elements of header extensions (RFC 6904), which are built as RFC 8285 has it.
+//! Encrypted header extensions, which are built as RFC 8285 has it: by elements (RFC 6904), or all of them with the CSRCs (RFC 9335).
 //!
-//! The keystream runs over all contents of the extension. Element headers and padding are left out by the mask, not by the
+//! By elements, the keystream runs over all contents of the extension. Element headers and padding are left out by the mask, not by the
 //! keystream: it is the same byte of it for an element whatever stands before.
 
 use super::cipher::Cipher;
 use super::{Position, SessionKey};
-use crate::header::{Plane, split_extension_mut};
+use crate::builder::Cryptex;
+use crate::header::{
+    EXTENSION_HEADER, Plane, RTP_FIXED, extension_at, extension_profile, insert_empty_extension,
+    split_extension_mut, write_extension_profile,
+};
 use crate::kdf::{Kdf, Purpose};
 use crate::suite::CryptoSuite;
 
 /// "Defined by profile" of the one-byte form (RFC 8285 §4.2).
 const ONE_BYTE: u16 = 0xbede;
+/// The same under cryptex (RFC 9335).
+const CRYPTEX_ONE_BYTE: u16 = 0xc0de;
 /// And of the two-byte form, whose last four bits are the application's (RFC 8285 §4.3).
 const TWO_BYTE: core::ops::RangeInclusive<u16> = 0x1000..=0x100f;
+/// The one of them that cryptex knows, and the same under it.
+const PLAIN_TWO_BYTE: u16 = 0x1000;
+const CRYPTEX_TWO_BYTE: u16 = 0xc2de;
+
+/// What a sender does to the header of a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HeaderUse {
+    /// It leaves it alone.
+    Clear,
+    /// It enciphers elements of the extension (RFC 6904).
+    Elements,
+    /// Cryptex: it marks the extension by this profile.
+    Marks(u16),
+    /// Cryptex: it inserts an empty extension, so that there is something to mark.
+    Inserts,
+}
+
+impl HeaderUse {
+    /// For the packet that begins with `header`, where not all headers are clear. The error is the profile of an extension that cannot be sent.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn of(header: &[u8], cryptex: Cryptex) -> Result<Self, u16> {
+        match (cryptex, extension_profile(header)) {
+            (Cryptex::Off, _) => Ok(Self::Elements),
+            (_, Some(ONE_BYTE)) => Ok(Self::Marks(CRYPTEX_ONE_BYTE)),
+            (_, Some(PLAIN_TWO_BYTE)) => Ok(Self::Marks(CRYPTEX_TWO_BYTE)),
+            (_, Some(profile @ (CRYPTEX_ONE_BYTE | CRYPTEX_TWO_BYTE))) => Err(profile),
+            (Cryptex::Required, Some(profile)) => Err(profile),
+            (Cryptex::On, Some(_)) => Ok(Self::Clear),
+            (_, None) if extension_at(header) > RTP_FIXED => Ok(Self::Inserts),
+            (_, None) => Ok(Self::Clear),
+        }
+    }
+
+    /// Bytes that the header becomes longer.
+    pub(crate) fn grows_by(self) -> usize {
+        match self {
+            Self::Inserts => EXTENSION_HEADER,
+            Self::Clear | Self::Elements | Self::Marks(_) => 0,
+        }
+    }
+
+    /// Does it to a plain packet, behind which there is room for that.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn apply(self, packet: &mut [u8]) {
+        match self {
+            Self::Clear | Self::Elements => {}
+            Self::Marks(profile) => write_extension_profile(packet, profile),
+            Self::Inserts => {
+                insert_empty_extension(packet);
+                write_extension_profile(packet, CRYPTEX_ONE_BYTE);
+            }
+        }
+    }
+}
+
+/// The profile of the plain extension that travels as `header` has it, if it is encrypted.
+#[cold]
+#[inline(never)]
+pub(crate) fn cryptex_profile(header: &[u8]) -> Option<u16> {
+    match extension_profile(header)? {
+        CRYPTEX_ONE_BYTE => Some(ONE_BYTE),
+        CRYPTEX_TWO_BYTE => Some(PLAIN_TWO_BYTE),
+        _ => None,
+    }
+}
 
 /// The local identifiers of the elements that are encrypted: a bit each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use super::cipher::Cipher;
 use super::{Authentic, Position};
 use crate::header::Plane;
 use crate::kdf::{Kdf, Purpose};
-use crate::layout::Laid;
+use crate::layout::{Laid, with_cryptex_portion};
 use crate::primitives::{HmacSha1, SHA1_LEN, is_truncation_of};
 use crate::suite::CryptoSuite;
 
@@ -32,6 +32,18 @@ impl HmacTransform {
             let (header, payload) = packet.header_and_payload_mut();
             self.cipher.xor_keystream(header, payload, at);
         }
+        self.write_tag(packet, at);
+    }
+
+    #[cold]
+    pub(super) fn seal_cryptex(&self, packet: &mut Laid<&mut [u8]>, at: Position) {
+        let cipher = |clear: &[u8], portion: &mut [u8]| self.decipher(clear, portion, at);
+        with_cryptex_portion(packet.plain_mut(), cipher);
+        self.write_tag(packet, at);
+    }
+
+    #[inline]
+    fn write_tag(&self, packet: &mut Laid<&mut [u8]>, at: Position) {
         if packet.tag().is_some() {
             let code = self.code(packet, at);
             packet.write_tag(&code);

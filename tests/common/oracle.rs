@@ -52,6 +52,44 @@ pub fn protect(
     plain: &[u8],
     index: u64,
 ) -> Vec<u8> {
+    let header = match plane {
+        Plane::Rtp => rtp_header(plain),
+        Plane::Rtcp => 8,
+    };
+    protect_behind(key, rate, plane, plain, header, index, &|packet| packet)
+}
+
+/// The same of an RTP packet with cryptex (RFC 9335): CSRCs, contents of the extension and payload are enciphered in one piece, for which
+/// the header of the extension stands ahead of the CSRCs.
+pub fn protect_cryptex(key: &MasterKey, rate: Option<u32>, plain: &[u8], index: u64) -> Vec<u8> {
+    let csrcs = usize::from(plain[0] & 15) * 4;
+    let (fixed, rest) = plain.split_at(12);
+    let (csrc_list, rest) = rest.split_at(csrcs);
+    let (profile, words, rest) = match (plain[0] & 16, rest) {
+        (0, _) => ([0xc0, 0xde], [0, 0], rest),
+        (_, [0xbe, 0xde, w0, w1, rest @ ..]) => ([0xc0, 0xde], [*w0, *w1], rest),
+        (_, [0x10, 0x00, w0, w1, rest @ ..]) => ([0xc2, 0xde], [*w0, *w1], rest),
+        _ => panic!("not for cryptex"),
+    };
+    let mut ahead = [fixed, &profile, &words, csrc_list, rest].concat();
+    ahead[0] |= 16;
+    let as_sent = |packet: Vec<u8>| {
+        let (extension, csrc_list) = (&packet[12..16], &packet[16..16 + csrcs]);
+        [&packet[..12], csrc_list, extension, &packet[16 + csrcs..]].concat()
+    };
+    protect_behind(key, rate, Plane::Rtp, &ahead, 16, index, &as_sent)
+}
+
+/// Protects what is behind the first `header` bytes; what is authenticated by HMAC and comes out is `as_sent`.
+fn protect_behind(
+    key: &MasterKey,
+    rate: Option<u32>,
+    plane: Plane,
+    plain: &[u8],
+    header: usize,
+    index: u64,
+    as_sent: &dyn Fn(Vec<u8>) -> Vec<u8>,
+) -> Vec<u8> {
     let suite = key.suite();
     let r = rate.map_or(0, |rate| index >> rate);
     let label = if plane == Plane::Rtp { 0 } else { 3 };
@@ -60,9 +98,9 @@ pub fn protect(
     let salt = session_key(key, label + 2, r, suite.salt_len());
     let mki = key.mki().map_or(&[][..], |mki| mki.as_bytes());
 
-    let (header, tag_len) = match plane {
-        Plane::Rtp => (rtp_header(plain), suite.rtp_tag_len()),
-        Plane::Rtcp => (8, suite.rtcp_tag_len()),
+    let tag_len = match plane {
+        Plane::Rtp => suite.rtp_tag_len(),
+        Plane::Rtcp => suite.rtcp_tag_len(),
     };
     let (header, payload) = plain.split_at(header);
     let ssrc = match plane {
@@ -82,7 +120,7 @@ pub fn protect(
         let aad = [header, word].concat();
         let sealed = gcm(&cipher_key, nonce, payload, &aad);
         let sealed = &sealed[..payload.len() + tag_len];
-        return [header, sealed, word, mki].concat();
+        return as_sent([header, sealed, word, mki].concat());
     }
 
     let stream = match suite {
@@ -103,7 +141,7 @@ pub fn protect(
         }
     };
     let sealed: Vec<u8> = payload.iter().zip(stream).map(|(p, s)| p ^ s).collect();
-    let portion = [header, &sealed, word].concat();
+    let portion = as_sent([header, &sealed, word].concat());
     let mut hmac = <Hmac<Sha1> as KeyInit>::new_from_slice(&auth_key).unwrap();
     hmac.update(&portion);
     if plane == Plane::Rtp {
