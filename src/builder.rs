@@ -6,9 +6,11 @@ use core::num::NonZeroUsize;
 use crate::error::BuildError;
 use crate::kdf::KeyDerivationRate;
 use crate::key::MasterKey;
-use crate::layout::{ESRTCP_WORD, Trailer};
+use crate::layout::{ESRTCP_WORD, EncryptedPortion, Trailer};
 use crate::replay::ReplayWindowSize;
+use crate::ring::Derivation;
 use crate::suite::CryptoSuite;
+use crate::transform::ElementIds;
 
 /// The length of the SRTCP authentication tag.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,6 +42,22 @@ pub enum EBitPolicy {
     AcceptEither,
 }
 
+/// What becomes of CSRCs and header extensions (RFC 9335).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Cryptex {
+    /// They travel in the clear, but for elements that are [encrypted by identifier](Builder::encrypted_header_extensions).
+    #[default]
+    Off,
+    /// A sender encrypts them where it can: extensions of the forms of RFC 8285, 0xBEDE and 0x1000, and CSRCs without an extension. A packet with another
+    /// extension goes out as without this. A receiver takes both.
+    On,
+    /// A sender refuses packets whose CSRCs and extension it cannot encrypt
+    /// ([`CryptexProfile`](crate::ProtectError::CryptexProfile)), and a receiver authentic ones where they are not encrypted
+    /// ([`CryptexRequired`](crate::UnprotectError::CryptexRequired)). Packets that have neither pass.
+    Required,
+}
+
 /// Options of a [`Sender`](crate::Sender) or [`Receiver`](crate::Receiver) before it is built. `Direction` is
 /// [`SenderOptions`](crate::SenderOptions) or [`ReceiverOptions`](crate::ReceiverOptions), which is all that those are for.
 #[derive(Debug)]
@@ -63,6 +81,8 @@ pub(crate) struct Options {
     pub(crate) unauthenticated_srtp: bool,
     pub(crate) srtcp_tag: SrtcpTag,
     pub(crate) rate: Option<KeyDerivationRate>,
+    pub(crate) encrypted_elements: ElementIds,
+    pub(crate) cryptex: Cryptex,
     pub(crate) window: ReplayWindowSize,
     pub(crate) most_streams: usize,
     pub(crate) initial_roc: u32,
@@ -77,6 +97,8 @@ impl Default for Options {
             unauthenticated_srtp: false,
             srtcp_tag: SrtcpTag::OfSuite,
             rate: None,
+            encrypted_elements: ElementIds::default(),
+            cryptex: Cryptex::Off,
             window: ReplayWindowSize::default(),
             most_streams: 1024,
             initial_roc: 0,
@@ -142,6 +164,37 @@ impl<Direction> Builder<Direction> {
         self
     }
 
+    /// Encrypts the elements with these local identifiers in the header extensions of SRTP (RFC 6904), in the one-byte and the two-byte form of
+    /// RFC 8285: those that SDP maps with `urn:ietf:params:rtp-hdrext:encrypt`. Default, and with no identifiers: none. Of several calls the
+    /// last one counts. Both sides have to name the same ones, or a receiver reads noise in elements of authentic packets.
+    ///
+    /// Packets stay as long as they are. Identifiers and lengths of elements stay in the clear, and so does an extension that is not built
+    /// as RFC 8285 has it. For every suite that encrypts, under keys of their own; not with
+    /// [`unencrypted_srtp`](Self::unencrypted_srtp) (RFC 6904 §5). Where there is no authentication, anybody can flip bits of an element.
+    ///
+    /// [`build`](crate::SenderBuilder::build) refuses 0, which is padding. The 15 is an identifier in the two-byte form alone.
+    #[must_use]
+    pub fn encrypted_header_extensions(mut self, ids: impl IntoIterator<Item = u8>) -> Self {
+        self.options.encrypted_elements = ElementIds::default();
+        for id in ids {
+            self.options.encrypted_elements.insert(id);
+        }
+        self
+    }
+
+    /// Encrypts CSRCs and header extensions together with the payload (RFC 9335), where the peer has said `a=cryptex`. Default: [`Cryptex::Off`].
+    ///
+    /// The 16 bits "defined by profile" tell: 0xBEDE travels as 0xC0DE and 0x1000 as 0xC2DE. A packet with CSRCs and without an extension
+    /// gets an empty one, and is 4 bytes longer for it; it is there when the packet is unprotected, too.
+    ///
+    /// [`build`](crate::SenderBuilder::build) refuses it for suites without encryption, with [`unencrypted_srtp`](Self::unencrypted_srtp) and with
+    /// [`encrypted_header_extensions`](Self::encrypted_header_extensions).
+    #[must_use]
+    pub fn cryptex(mut self, cryptex: Cryptex) -> Self {
+        self.options.cryptex = cryptex;
+        self
+    }
+
     /// The size of the replay window of each SSRC and plane. Default: 1024. A sender uses it to know which
     /// of the last indices it has sent.
     #[must_use]
@@ -185,6 +238,11 @@ pub(crate) struct Formats {
     pub(crate) rtcp: Trailer,
     pub(crate) enciphers_rtp: bool,
     pub(crate) enciphers_rtcp: bool,
+    /// Of SRTP received, as far as that does not depend on the packet.
+    pub(crate) rtp_portion: EncryptedPortion,
+    /// The elements of header extensions that are, if any.
+    pub(crate) encrypted_elements: Option<ElementIds>,
+    pub(crate) cryptex: Cryptex,
 }
 
 impl Options {
@@ -196,7 +254,30 @@ impl Options {
         if suite.is_aead() && self.unauthenticated_srtp {
             return Err(BuildError::AeadUnauthenticated { suite });
         }
+        let encrypts_elements = !self.encrypted_elements.is_empty();
+        let uses_cryptex = self.cryptex != Cryptex::Off;
+        if encrypts_elements && uses_cryptex {
+            return Err(BuildError::CryptexWithEncryptedHeaderExtensions);
+        }
+        if (encrypts_elements || uses_cryptex) && !self.enciphers_rtp(suite) {
+            return Err(BuildError::HeaderExtensionsUnencrypted { suite });
+        }
+        if self.encrypted_elements.contains(0) {
+            return Err(BuildError::HeaderExtensionId);
+        }
         self.srtcp_tag.check(suite)
+    }
+
+    fn enciphers_rtp(&self, suite: CryptoSuite) -> bool {
+        suite.encrypts() && !self.unencrypted_srtp
+    }
+
+    /// The session keys that these options need.
+    pub(crate) fn derivation(&self) -> Derivation {
+        Derivation {
+            rate: self.rate,
+            header_extensions: !self.encrypted_elements.is_empty(),
+        }
     }
 
     /// The formats under `suite`, with which these options go, and for MKIs of so many bytes.
@@ -216,8 +297,17 @@ impl Options {
         Formats {
             rtp: trailer(0, rtp_tag),
             rtcp: trailer(ESRTCP_WORD, self.srtcp_tag.len(suite)),
-            enciphers_rtp: suite.encrypts() && !self.unencrypted_srtp,
+            enciphers_rtp: self.enciphers_rtp(suite),
+            rtp_portion: match self.cryptex {
+                Cryptex::On | Cryptex::Required => EncryptedPortion::Cryptex,
+                Cryptex::Off if !self.encrypted_elements.is_empty() => {
+                    EncryptedPortion::PayloadAndElements
+                }
+                Cryptex::Off => EncryptedPortion::payload_if(self.enciphers_rtp(suite)),
+            },
+            cryptex: self.cryptex,
             enciphers_rtcp: suite.encrypts() && !self.unencrypted_srtcp,
+            encrypted_elements: Some(self.encrypted_elements).filter(|ids| !ids.is_empty()),
         }
     }
 }

@@ -24,7 +24,7 @@ impl<Srtcp: SrtcpProgress, Errors: ErrorCounts> Context<Srtcp, Errors> {
     pub(crate) fn new(key: &MasterKey, options: Options) -> Self {
         Self {
             formats: options.formats(key.suite(), key.mki_len()),
-            ring: KeyRing::new(key, options.rate),
+            ring: KeyRing::new(key, options.derivation()),
             streams: StreamTable::new(options.most_streams),
             elsewhere: Statistics::default(),
             options,

@@ -88,6 +88,17 @@ pub enum ProtectError {
         /// The cap.
         most: usize,
     },
+    /// The header extension cannot be encrypted by cryptex (RFC 9335): its profile is not 0xBEDE or 0x1000 and cryptex is
+    /// [`Required`](crate::Cryptex::Required); or it is 0xC0DE or 0xC2DE already, by which the receiver would take it for encrypted.
+    #[error(
+        "SSRC {ssrc:#010x}: cryptex cannot encrypt a header extension of profile {profile:#06x}"
+    )]
+    CryptexProfile {
+        /// The stream.
+        ssrc: u32,
+        /// The 16 bits "defined by profile".
+        profile: u16,
+    },
 }
 
 /// Why a packet was not accepted. The buffer and all state are as they were; only the statistics count it.
@@ -165,6 +176,14 @@ pub enum UnprotectError {
         ssrc: u32,
         /// The packet's E bit: is it encrypted?
         encrypted: bool,
+    },
+    /// Authentic SRTP with CSRCs or a header extension in the clear, where cryptex is [`Required`](crate::Cryptex::Required).
+    #[error(
+        "SSRC {ssrc:#010x}: authentic SRTP with CSRCs or header extension in the clear, where cryptex is required"
+    )]
+    CryptexRequired {
+        /// The stream.
+        ssrc: u32,
     },
     /// Without authentication an index may run ahead by at most 2^14, since nothing vouches for it. If the gap is real, [`restart_rtp`](crate::Receiver::restart_rtp) or
     /// [`restart_rtcp`](crate::Receiver::restart_rtcp) begins anew.
@@ -307,6 +326,22 @@ pub enum BuildError {
         /// Bytes asked for.
         bytes: usize,
     },
+    /// Header extensions cannot be encrypted where payloads are not, under a suite without encryption or with UNENCRYPTED_SRTP (RFC 6904 §5).
+    #[error(
+        "{suite}, as asked for, does not encrypt SRTP: its header extensions cannot be encrypted either"
+    )]
+    HeaderExtensionsUnencrypted {
+        /// The suite.
+        suite: CryptoSuite,
+    },
+    /// Cryptex encrypts all of a header extension: no elements are encrypted by identifier beside it (RFC 9335).
+    #[error(
+        "cryptex does not go with header extensions that are encrypted by identifier (RFC 6904)"
+    )]
+    CryptexWithEncryptedHeaderExtensions,
+    /// No element of a header extension has the identifier 0 (RFC 8285 §4.1.2).
+    #[error("no element of a header extension has the identifier 0, which is padding")]
+    HeaderExtensionId,
     /// One of the keys does not go with the others.
     #[error(transparent)]
     Key(#[from] KeyRingError),

@@ -27,6 +27,8 @@ impl fmt::Display for Plane {
 
 /// Bytes of the fixed RTP header: up to and including the SSRC.
 pub(crate) const RTP_FIXED: usize = 12;
+/// Bytes of the header of a header extension: profile and length (RFC 3550 §5.3.1).
+pub(crate) const EXTENSION_HEADER: usize = 4;
 /// Bytes at the start of an RTCP compound packet that SRTCP never encrypts: first header and
 /// SSRC (RFC 3711 §3.4). An RFC 5506 reduced-size packet begins the same way.
 pub(crate) const RTCP_FIXED: usize = 8;
@@ -74,6 +76,66 @@ impl RtpHeader {
             seq: u16::from_be_bytes([q0, q1]),
             len,
         })
+    }
+}
+
+/// An RTP header that has an extension: what is before the extension's contents, the 16 bits "defined by profile", and the contents
+/// (RFC 3550 §5.3.1).
+pub(crate) fn split_extension_mut(header: &mut [u8]) -> Option<(&[u8], u16, &mut [u8])> {
+    let profile = extension_profile(header)?;
+    let contents = extension_at(header) + EXTENSION_HEADER;
+    let (before, contents) = header.split_at_mut_checked(contents)?;
+    Some((before, profile, contents))
+}
+
+/// Bytes from the start of a header to the extension's, if it has one, or to where it would stand: behind the CSRCs.
+pub(crate) fn extension_at(header: &[u8]) -> usize {
+    let csrcs = header.first().map_or(0, |first| first & 0x0f);
+    RTP_FIXED + usize::from(csrcs) * 4
+}
+
+/// What an extension's 16 bits "defined by profile" are; `None` without an extension.
+pub(crate) fn extension_profile(header: &[u8]) -> Option<u16> {
+    let has_extension = header.first()? & 0x10 != 0;
+    let profile = header.get(extension_at(header)..)?.first_chunk()?;
+    has_extension.then_some(u16::from_be_bytes(*profile))
+}
+
+/// Writes an extension's 16 bits "defined by profile".
+pub(crate) fn write_extension_profile(header: &mut [u8], profile: u16) {
+    let at = extension_at(header);
+    if let Some(bytes) = header.get_mut(at..).and_then(<[u8]>::first_chunk_mut) {
+        *bytes = profile.to_be_bytes();
+    }
+}
+
+/// Makes room for an extension without contents in a packet that has none, whose last four bytes are free.
+pub(crate) fn insert_empty_extension(packet: &mut [u8]) {
+    let at = extension_at(packet);
+    if let Some(behind) = packet.get_mut(at..) {
+        behind.rotate_right(EXTENSION_HEADER.min(behind.len()));
+        behind
+            .iter_mut()
+            .take(EXTENSION_HEADER)
+            .for_each(|byte| *byte = 0);
+    }
+    if let Some(first) = packet.first_mut() {
+        *first |= 0x10;
+    }
+}
+
+/// Moves the header of an extension ahead of the CSRCs, so that these and what is behind it are in one piece; the same with `back`
+/// undoes it. The lengths that say where it is are before them.
+#[cold]
+#[inline(never)]
+pub(crate) fn move_extension_header(packet: &mut [u8], back: bool) {
+    let end = extension_at(packet) + EXTENSION_HEADER;
+    if let Some(moved) = packet.get_mut(RTP_FIXED..end) {
+        if back {
+            moved.rotate_left(EXTENSION_HEADER);
+        } else {
+            moved.rotate_right(EXTENSION_HEADER);
+        }
     }
 }
 

@@ -39,12 +39,15 @@ impl KeyDerivationRate {
     }
 }
 
-/// What a derived key is for. The label of RFC 3711 §4.3.2 is this number for SRTP and 3 more for SRTCP.
+/// What a derived key is for. The label of RFC 3711 §4.3.2 is this number for SRTP and 3 more for SRTCP, which has no header extensions.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Purpose {
     Encryption = 0,
     Authentication = 1,
     Salt = 2,
+    /// RFC 6904 §3.
+    HeaderEncryption = 6,
+    HeaderSalt = 7,
 }
 
 /// The key derivation function, keyed with one master key.
@@ -142,15 +145,17 @@ mod tests {
         key: Hex,
     }
 
-    fn check_rfc(case: &RfcCase) {
+    fn check_rfc(case: &RfcCase, keys: usize) {
+        assert_eq!(case.derived.len(), keys);
         assert_eq!((case.kdr, case.index), (0, 0));
         let kdf = kdf(&case.master_key.0, &case.master_salt.0);
-        assert_eq!(case.derived.len(), 3);
         for derived in &case.derived {
             let purpose = match derived.name.as_str() {
                 "cipher_key" => Purpose::Encryption,
                 "auth_key" => Purpose::Authentication,
                 "cipher_salt" => Purpose::Salt,
+                "header_cipher_key" => Purpose::HeaderEncryption,
+                "header_cipher_salt" => Purpose::HeaderSalt,
                 name => panic!("{name}"),
             };
             assert_eq!(purpose as u8, derived.label);
@@ -164,14 +169,21 @@ mod tests {
     fn session_keys_agree_with_rfc_3711_b_3() {
         read("rfc3711_b3_key_derivation.json", 1)
             .iter()
-            .for_each(check_rfc);
+            .for_each(|case| check_rfc(case, 3));
     }
 
     #[test]
     fn session_keys_agree_with_rfc_6188_for_aes_192_and_256() {
         read("rfc6188_key_derivation.json", 2)
             .iter()
-            .for_each(check_rfc);
+            .for_each(|case| check_rfc(case, 3));
+    }
+
+    #[test]
+    fn session_keys_for_header_extensions_agree_with_rfc_6904_a_1() {
+        read("rfc6904_key_derivation.json", 1)
+            .iter()
+            .for_each(|case| check_rfc(case, 2));
     }
 
     #[derive(Deserialize)]

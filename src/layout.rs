@@ -12,8 +12,50 @@
 use core::num::NonZeroUsize;
 use core::ops::Range;
 
+use crate::header::{EXTENSION_HEADER, RTP_FIXED, extension_at, move_extension_header};
+
 /// Bytes of the word that carries the E bit and the SRTCP index (RFC 3711 §3.4).
 pub(crate) const ESRTCP_WORD: usize = 4;
+
+/// What of a packet received is enciphered. One byte for all of it, so that packets whose headers are in the clear pay nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum EncryptedPortion {
+    Nothing,
+    Payload,
+    /// The payload alone, in a packet that has CSRCs or a header extension and ought to be under cryptex.
+    PayloadThoughCryptexIsRequired,
+    /// The payload, and elements of the header extension (RFC 6904).
+    PayloadAndElements,
+    /// CSRCs, contents of the header extension and payload (RFC 9335).
+    Cryptex,
+}
+
+impl EncryptedPortion {
+    #[inline]
+    pub(crate) fn payload_if(enciphered: bool) -> Self {
+        match enciphered {
+            true => Self::Payload,
+            false => Self::Nothing,
+        }
+    }
+}
+
+/// Bytes that cryptex leaves in the clear: the fixed header and the header of the extension.
+const CRYPTEX_CLEAR: usize = RTP_FIXED + EXTENSION_HEADER;
+
+/// Hands what cryptex leaves in the clear of a plain packet, and the rest as if it stood in one piece, to `cipher` (RFC 9335). `None`
+/// if the packet is too short.
+#[cold]
+pub(crate) fn with_cryptex_portion(
+    plain: &mut [u8],
+    cipher: impl FnOnce(&[u8], &mut [u8]),
+) -> Option<()> {
+    move_extension_header(plain, false);
+    let (clear, portion) = plain.split_at_mut_checked(CRYPTEX_CLEAR)?;
+    cipher(clear, portion);
+    move_extension_header(plain, true);
+    Some(())
+}
 
 /// What stands behind the payload, the same for every packet of one plane of one context.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,6 +176,18 @@ impl<B: AsRef<[u8]>> Laid<B> {
         self.part(0..self.layout.plain)
     }
 
+    /// What cryptex leaves in the clear; and what it does not, the CSRCs and all behind the header of the extension.
+    pub(crate) fn cryptex_parts(&self) -> ([u8; CRYPTEX_CLEAR], [&[u8]; 2]) {
+        let at = extension_at(self.header());
+        let behind = at + EXTENSION_HEADER;
+        let mut clear = [0; CRYPTEX_CLEAR];
+        let (fixed, extension) = clear.split_at_mut(RTP_FIXED);
+        copy(fixed, self.part(0..RTP_FIXED));
+        copy(extension, self.part(at..behind));
+        let csrcs = self.part(RTP_FIXED..at);
+        (clear, [csrcs, self.part(behind..self.layout.plain)])
+    }
+
     /// The ESRTCP word; empty for SRTP.
     pub(crate) fn word(&self) -> &[u8] {
         self.part(self.layout.word.clone())
@@ -171,11 +225,18 @@ impl<B: AsMut<[u8]>> Laid<B> {
         self.bytes.as_mut().get_mut(range).unwrap_or_default()
     }
 
-    /// The header, which no cipher changes, and the payload.
+    pub(crate) fn header_mut(&mut self) -> &mut [u8] {
+        self.part_mut(0..self.layout.header)
+    }
+
+    pub(crate) fn plain_mut(&mut self) -> &mut [u8] {
+        self.part_mut(0..self.layout.plain)
+    }
+
+    /// The header, which no cipher for payloads changes, and the payload.
     pub(crate) fn header_and_payload_mut(&mut self) -> (&[u8], &mut [u8]) {
         let header = self.layout.header;
-        let plain = self.part_mut(0..self.layout.plain);
-        match plain.split_at_mut_checked(header) {
+        match self.plain_mut().split_at_mut_checked(header) {
             Some((header, payload)) => (header, payload),
             None => Default::default(),
         }

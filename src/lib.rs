@@ -77,7 +77,7 @@ mod primitives;
 #[cfg(test)]
 mod test_vectors;
 
-pub use builder::{Builder, EBitPolicy, SrtcpTag};
+pub use builder::{Builder, Cryptex, EBitPolicy, SrtcpTag};
 pub use demux::PacketKind;
 pub use error::{
     BuildError, HeaderError, KeyError, KeyRingError, LifetimeError, MkiError, ProtectError,

@@ -168,10 +168,7 @@ impl Gcm {
         ghash.update_padded(tail.get(..tail_len).unwrap_or_default());
         ghash.update_padded(ciphertext);
 
-        let mut lengths = [0; BLOCK];
-        let (aad_bits, text_bits) = lengths.split_at_mut(BLOCK / 2);
-        aad_bits.copy_from_slice(&bits(aad.len() + more_aad.len()));
-        text_bits.copy_from_slice(&bits(ciphertext.len()));
+        let lengths = lengths(aad.len() + more_aad.len(), ciphertext.len());
         ghash.update(&[Array::from(lengths)]);
 
         let mut tag = self.aes.encrypt_block(&counter_block(nonce, 1));
@@ -180,6 +177,47 @@ impl Gcm {
         }
         tag
     }
+
+    /// The same where the associated data is one block and the ciphertext in two pieces, of which the first has at most 60 bytes.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn tag_of_two(
+        &self,
+        nonce: &[u8; 12],
+        aad: [u8; BLOCK],
+        [first, second]: [&[u8]; 2],
+    ) -> [u8; BLOCK] {
+        let mut ghash = self.ghash.clone();
+        ghash.update(&[Array::from(aad)]);
+        // As much of the second piece goes with the first one as fills its last block.
+        let filled = first.len().next_multiple_of(BLOCK) - first.len();
+        let (filling, rest) = second.split_at_checked(filled).unwrap_or((second, &[]));
+        let mut joint = [0; 4 * BLOCK];
+        for (to, from) in joint.iter_mut().zip(first.iter().chain(filling)) {
+            *to = *from;
+        }
+        let joined = first.len() + filling.len();
+        ghash.update_padded(joint.get(..joined).unwrap_or_default());
+        ghash.update_padded(rest);
+        let lengths = lengths(BLOCK, first.len() + second.len());
+        ghash.update(&[Array::from(lengths)]);
+
+        let mut tag = self.aes.encrypt_block(&counter_block(nonce, 1));
+        for (t, g) in tag.iter_mut().zip(ghash.finalize()) {
+            *t ^= g;
+        }
+        tag
+    }
+}
+
+/// Both numbers of bytes, as GHASH takes them at its end.
+#[inline]
+fn lengths(aad: usize, ciphertext: usize) -> [u8; BLOCK] {
+    let mut lengths = [0; BLOCK];
+    let (aad_bits, text_bits) = lengths.split_at_mut(BLOCK / 2);
+    aad_bits.copy_from_slice(&bits(aad));
+    text_bits.copy_from_slice(&bits(ciphertext));
+    lengths
 }
 
 fn counter_block(nonce: &[u8; 12], counter: u32) -> [u8; BLOCK] {
@@ -328,6 +366,12 @@ mod tests {
                         let mut ours = plain.clone();
                         gcm.xor_keystream(&nonce, &mut ours);
                         let tag = gcm.tag(&nonce, &aad[..split], &aad[split..], &ours);
+                        let pieces = (0..=60).step_by(4).filter(|first| *first <= len);
+                        for first in pieces.filter(|_| aad_len == 16) {
+                            let two = ours.split_at(first).into();
+                            let other = gcm.tag_of_two(&nonce, aad[..].try_into().unwrap(), two);
+                            assert_eq!(other, tag, "{first} of {len} bytes");
+                        }
                         assert_eq!((ours, tag), sealed, "{len} bytes, aad {aad_len}");
                     }
                 }

@@ -2,6 +2,8 @@
 //!
 //! Keys come and go here while streams go on elsewhere: nothing in this module knows an SSRC.
 
+mod session_keys;
+
 use alloc::{boxed::Box, vec::Vec};
 
 use zeroize::Zeroizing;
@@ -12,7 +14,9 @@ use crate::kdf::{Kdf, KeyDerivationRate};
 use crate::key::{MasterKey, Mki};
 use crate::primitives::are_equal;
 use crate::suite::CryptoSuite;
-use crate::transform::{Position, Transform};
+use crate::transform::{ElementIds, HeaderCipher, Position, Transform};
+
+use session_keys::SessionKeys;
 
 /// Master keys in one context, at most: the MKI of each packet is looked for among them.
 pub(crate) const MAX_KEYS: usize = 64;
@@ -90,18 +94,31 @@ pub(crate) struct RingKey {
     mki: Option<Mki>,
     /// Keys are numbered in the order they came.
     serial: u64,
-    rtp: SessionKeys,
-    rtcp: SessionKeys,
+    rtp: SessionKeys<Transform>,
+    rtcp: SessionKeys<Transform>,
+    /// For elements of header extensions, if any are encrypted.
+    header_extensions: Option<SessionKeys<HeaderCipher>>,
     usage: KeyUsage,
 }
 
+/// Which session keys come out of a master key, and how often.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Derivation {
+    pub(crate) rate: Option<KeyDerivationRate>,
+    /// Are there keys for header extensions (RFC 6904)?
+    pub(crate) header_extensions: bool,
+}
+
 impl RingKey {
-    fn new(key: &MasterKey, rate: Option<KeyDerivationRate>, serial: u64) -> Self {
+    fn new(key: &MasterKey, derivation: Derivation, serial: u64) -> Self {
         let kdf = Kdf::new(key);
+        let rate = derivation.rate;
+        let header_extensions = || SessionKeys::new(key, &kdf, Plane::Rtp, rate);
         Self {
             check: KeyCheck::of(&kdf),
             rtp: SessionKeys::new(key, &kdf, Plane::Rtp, rate),
             rtcp: SessionKeys::new(key, &kdf, Plane::Rtcp, rate),
+            header_extensions: derivation.header_extensions.then(header_extensions),
             usage: KeyUsage::of(key),
             mki: key.mki().cloned(),
             serial,
@@ -125,11 +142,19 @@ impl RingKey {
     }
 
     /// The transform for the packet at `at`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn transform(&mut self, at: Position) -> &Transform {
         match at.plane {
             Plane::Rtp => self.rtp.at(at.index),
             Plane::Rtcp => self.rtcp.at(at.index),
+        }
+    }
+
+    /// Enciphers or deciphers elements of the header extension of the packet at `at`, which this key has accepted or is about to seal.
+    #[cold]
+    pub(crate) fn xor_elements(&mut self, ids: &ElementIds, header: &mut [u8], at: Position) {
+        if let Some(keys) = &mut self.header_extensions {
+            keys.at_and_adopt(at.index).xor_elements(ids, header, at);
         }
     }
 
@@ -140,103 +165,6 @@ impl RingKey {
         match at.plane {
             Plane::Rtp => self.rtp.adopt(at.index),
             Plane::Rtcp => self.rtcp.adopt(at.index),
-        }
-    }
-}
-
-/// The session keys of one plane under one master key.
-///
-/// Boxed: the room that one variant leaves beside the other would carry whatever was on the stack into memory that nobody wipes.
-enum SessionKeys {
-    /// Derived once (RFC 3711 §4.3.1: a key derivation rate of zero).
-    Once(Box<Transform>),
-    /// Derived anew every so many packets.
-    PerEpoch(Box<EpochKeys>),
-}
-
-impl SessionKeys {
-    fn new(key: &MasterKey, kdf: &Kdf, plane: Plane, rate: Option<KeyDerivationRate>) -> Self {
-        match rate {
-            None => {
-                let transform = Transform::derive(key.suite(), kdf, plane, 0);
-                Self::Once(Box::new(transform))
-            }
-            Some(rate) => {
-                // It goes on deriving, with a function of its own.
-                let keys = EpochKeys::new(key.suite(), Kdf::new(key), plane, rate);
-                Self::PerEpoch(Box::new(keys))
-            }
-        }
-    }
-
-    #[inline]
-    fn at(&mut self, index: u64) -> &Transform {
-        match self {
-            Self::Once(transform) => transform,
-            Self::PerEpoch(keys) => keys.at(index),
-        }
-    }
-
-    #[inline]
-    fn adopt(&mut self, index: u64) {
-        if let Self::PerEpoch(keys) = self {
-            keys.adopt(index);
-        }
-    }
-}
-
-/// Session keys under a key derivation rate. They depend on the epoch alone, not on the SSRC (RFC 3711
-/// §4.3.1), so a few are kept for all streams.
-///
-/// The epoch of a packet that nobody has vouched for is derived aside, into `guess`, and changes places with the
-/// oldest of those kept once a packet under it was authentic: a forged packet costs a derivation and displaces nothing.
-/// All places are filled from the beginning: keys are swapped or overwritten, never moved out of a place that nobody wipes.
-struct EpochKeys {
-    suite: CryptoSuite,
-    kdf: Kdf,
-    plane: Plane,
-    rate: KeyDerivationRate,
-    kept: Vec<(u64, Transform)>,
-    oldest: usize,
-    guess: (u64, Transform),
-}
-
-impl EpochKeys {
-    /// Two for each of a few streams: packets are reordered across the edge of an epoch.
-    const KEPT: usize = 8;
-
-    fn new(suite: CryptoSuite, kdf: Kdf, plane: Plane, rate: KeyDerivationRate) -> Self {
-        let first = || (0, Transform::derive(suite, &kdf, plane, 0));
-        Self {
-            kept: core::iter::repeat_with(first).take(Self::KEPT).collect(),
-            oldest: 0,
-            guess: first(),
-            suite,
-            plane,
-            rate,
-            kdf,
-        }
-    }
-
-    fn at(&mut self, index: u64) -> &Transform {
-        let r = self.rate.epoch(index);
-        if let Some((_, transform)) = self.kept.iter().find(|(kept, _)| *kept == r) {
-            return transform;
-        }
-        if self.guess.0 != r {
-            self.guess = (r, Transform::derive(self.suite, &self.kdf, self.plane, r));
-        }
-        &self.guess.1
-    }
-
-    /// Keeps the keys of the epoch of `index`, if they are the ones that were guessed.
-    fn adopt(&mut self, index: u64) {
-        let r = self.rate.epoch(index);
-        if self.guess.0 == r && self.kept.iter().all(|(kept, _)| *kept != r) {
-            if let Some(oldest) = self.kept.get_mut(self.oldest) {
-                core::mem::swap(oldest, &mut self.guess);
-            }
-            self.oldest = (self.oldest + 1) % Self::KEPT;
         }
     }
 }
@@ -267,7 +195,7 @@ impl KeyCheck {
 /// The master keys of one context: all for one suite, with MKIs of one length or a single key without.
 pub(crate) struct KeyRing {
     suite: CryptoSuite,
-    rate: Option<KeyDerivationRate>,
+    derivation: Derivation,
     #[expect(
         clippy::vec_box,
         reason = "a growing or shrinking list of bare keys would leave copies of them behind"
@@ -280,12 +208,12 @@ pub(crate) struct KeyRing {
 
 impl KeyRing {
     /// A ring of one.
-    pub(crate) fn new(key: &MasterKey, rate: Option<KeyDerivationRate>) -> Self {
+    pub(crate) fn new(key: &MasterKey, derivation: Derivation) -> Self {
         let suite = key.suite();
         Self {
             suite,
-            rate,
-            keys: Vec::from([Box::new(RingKey::new(key, rate, 0))]),
+            derivation,
+            keys: Vec::from([Box::new(RingKey::new(key, derivation, 0))]),
             former: Vec::new(),
             next_serial: 1,
         }
@@ -304,7 +232,7 @@ impl KeyRing {
     /// Makes this new ring the successor of `old`, which keeps the keys that are not in both: keys of both go on as they are. Returns
     /// the serial number of the first new key.
     pub(crate) fn succeed(&mut self, old: &mut Self) -> Result<u64, KeyRingError> {
-        let same_form = self.suite == old.suite && self.rate == old.rate;
+        let same_form = self.suite == old.suite && self.derivation.rate == old.derivation.rate;
         for key in &self.keys {
             let reused = old.former.iter().any(|check| check.matches(&key.check));
             let mut others = old.keys.iter();
@@ -318,7 +246,12 @@ impl KeyRing {
         for key in &mut self.keys {
             let mut others = old.keys.iter();
             match others.position(|other| other.check.matches(&key.check)) {
-                Some(at) => *key = old.keys.remove(at),
+                Some(at) => {
+                    let mut kept = old.keys.remove(at);
+                    // The options about header extensions may be others.
+                    core::mem::swap(&mut kept.header_extensions, &mut key.header_extensions);
+                    *key = kept;
+                }
                 None => {
                     key.serial = self.next_serial;
                     self.next_serial += 1;
@@ -333,7 +266,7 @@ impl KeyRing {
 
     /// Makes `key` ready for packets, if it is none that is or was here.
     fn make_ready(&self, key: &MasterKey) -> Result<Box<RingKey>, KeyRingError> {
-        let ready = Box::new(RingKey::new(key, self.rate, self.next_serial));
+        let ready = Box::new(RingKey::new(key, self.derivation, self.next_serial));
         let mut others = self.keys.iter().map(|key| &key.check).chain(&self.former);
         match others.any(|other| ready.check.matches(other)) {
             true => Err(KeyRingError::KeyReused),

@@ -5,18 +5,18 @@ mod upkeep;
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::builder::{Builder, Options};
+use crate::builder::{Builder, Cryptex, Options};
 use crate::context::Context;
 use crate::error::{BuildError, HeaderError, ProtectError};
-use crate::header::{MAX_PACKET, Plane, RTCP_FIXED, RtpHeader, rtcp_ssrc};
+use crate::header::{EXTENSION_HEADER, MAX_PACKET, Plane, RTCP_FIXED, RtpHeader, rtcp_ssrc};
 use crate::index::{OutOfRange, PacketIndex};
 use crate::key::MasterKey;
-use crate::layout::{Laid, Layout, esrtcp_word};
+use crate::layout::{EncryptedPortion, Laid, Layout, esrtcp_word};
 use crate::replay::Refused;
 use crate::ring::RingKey;
 use crate::statistics::{Counting, ProtectErrorCounts};
 use crate::stream::{Slot, SrtcpCounter, Stream, TableFull};
-use crate::transform::Position;
+use crate::transform::{HeaderUse, Position};
 
 /// Protects RTP and RTCP: one direction of one RTP session.
 ///
@@ -168,10 +168,15 @@ impl Sender {
         self.protect_vec(Plane::Rtcp, packet)
     }
 
-    /// Bytes that protection adds to an RTP packet: MKI and tag.
+    /// Bytes that protection adds to an RTP packet: MKI and tag. With [`cryptex`](Builder::cryptex) 4 more, which only packets with CSRCs
+    /// and without a header extension take.
     #[must_use]
     pub fn rtp_overhead(&self) -> usize {
-        self.context.formats.rtp.len()
+        let formats = &self.context.formats;
+        match formats.cryptex {
+            Cryptex::Off => formats.rtp.len(),
+            _ => formats.rtp.len() + EXTENSION_HEADER,
+        }
     }
 
     /// Bytes that protection adds to an RTCP packet: the word of E bit and index, MKI and tag.
@@ -222,18 +227,50 @@ impl Sender {
         packet.resize(len + overhead, 0);
         let sealed = self
             .protect(plane, Source::InPlace(len), packet)
-            .map(|_| ());
-        if sealed.is_err() {
-            packet.truncate(len);
-        }
-        sealed
+            .map(|packet| packet.len());
+        packet.truncate(sealed.unwrap_or(len));
+        sealed.map(|_| ())
     }
 
-    /// RFC 3711 §3.3, the sender's steps; returns the length of the SRTP packet.
+    /// Returns the length of the SRTP packet.
     fn seal_rtp(&mut self, source: Source<'_>, out: &mut [u8]) -> Result<usize, ProtectError> {
+        match self.context.formats.rtp_portion {
+            EncryptedPortion::Nothing | EncryptedPortion::Payload => {
+                self.seal_rtp_with(source, out, HeaderUse::Clear)
+            }
+            _ => self.seal_rtp_and_header(source, out),
+        }
+    }
+
+    /// With elements of header extensions encrypted (RFC 6904), or cryptex (RFC 9335); returns the length of the SRTP packet.
+    #[cold]
+    #[inline(never)]
+    fn seal_rtp_and_header(
+        &mut self,
+        source: Source<'_>,
+        out: &mut [u8],
+    ) -> Result<usize, ProtectError> {
         let plain = plain_packet(source, out, self.rtp_overhead())?;
+        let ssrc = RtpHeader::parse(plain)?.ssrc;
+        let header_use = HeaderUse::of(plain, self.context.formats.cryptex)
+            .map_err(|profile| ProtectError::CryptexProfile { ssrc, profile })?;
+        self.seal_rtp_with(source, out, header_use)
+    }
+
+    /// RFC 3711 §3.3, the sender's steps; returns the length of the SRTP packet. Inlined, so that those for headers in the
+    /// clear are no longer for the others.
+    #[inline(always)]
+    fn seal_rtp_with(
+        &mut self,
+        source: Source<'_>,
+        out: &mut [u8],
+        header_use: HeaderUse,
+    ) -> Result<usize, ProtectError> {
+        let plain = plain_packet(source, out, self.context.formats.rtp.len())?;
         let header = RtpHeader::parse(plain)?;
-        let layout = self.context.formats.rtp.behind(header.len, plain.len());
+        let formats = &self.context.formats;
+        let more = header_use.grows_by();
+        let layout = formats.rtp.behind(header.len + more, plain.len() + more);
         let mut packet = room_for(layout, out)?;
 
         let (slot, index) = self.next_rtp_index(header)?;
@@ -243,6 +280,10 @@ impl Sender {
             index: index.value(),
         };
         let enciphers = self.context.formats.enciphers_rtp;
+        let elements = match header_use {
+            HeaderUse::Elements => self.context.formats.encrypted_elements,
+            _ => None,
+        };
         let (key, stream) = self.key_and_stream(slot, header.ssrc)?;
 
         // Nothing below can fail.
@@ -250,7 +291,14 @@ impl Sender {
         stream
             .statistics
             .count_packet(Plane::Rtp, packet.plain_len());
-        Ok(seal(key, &mut packet, source, at, enciphers, None))
+        place(key, &mut packet, source);
+        if let Some(ids) = &elements {
+            key.xor_elements(ids, packet.header_mut(), at);
+        }
+        if matches!(header_use, HeaderUse::Marks(_) | HeaderUse::Inserts) {
+            return Ok(seal_cryptex(key, &mut packet, at, header_use));
+        }
+        Ok(seal(key, &mut packet, at, enciphers))
     }
 
     /// RFC 3711 §3.4; returns the length of the SRTCP packet.
@@ -281,11 +329,13 @@ impl Sender {
         // Nothing below can fail.
         stream.srtcp.mark_sent(index);
         stream.statistics.count_packet(plane, packet.plain_len());
-        let word = esrtcp_word(enciphers, at.index);
-        Ok(seal(key, &mut packet, source, at, enciphers, Some(word)))
+        place(key, &mut packet, source);
+        packet.write_word(esrtcp_word(enciphers, at.index));
+        Ok(seal(key, &mut packet, at, enciphers))
     }
 
     /// The index for the next packet of a stream: never one that was used.
+    #[inline(always)]
     fn next_rtp_index(&self, header: RtpHeader) -> Result<(Slot, PacketIndex), ProtectError> {
         let RtpHeader { ssrc, seq, .. } = header;
         let slot = self.context.streams.find(ssrc);
@@ -340,6 +390,7 @@ impl Sender {
 }
 
 /// The bytes of the plain packet, which becomes `overhead` bytes longer.
+#[inline(always)]
 fn plain_packet<'a>(
     source: Source<'a>,
     out: &'a [u8],
@@ -354,6 +405,7 @@ fn plain_packet<'a>(
 }
 
 /// Lays the protected packet out in `out`.
+#[inline(always)]
 fn room_for(layout: Layout, out: &mut [u8]) -> Result<Laid<&mut [u8]>, ProtectError> {
     let needed = layout.total();
     if needed > MAX_PACKET {
@@ -366,23 +418,34 @@ fn room_for(layout: Layout, out: &mut [u8]) -> Result<Laid<&mut [u8]>, ProtectEr
         .ok_or(ProtectError::BufferTooSmall { needed })
 }
 
-/// Writes the protected packet, and returns its length.
-fn seal(
-    key: &mut RingKey,
-    packet: &mut Laid<&mut [u8]>,
-    source: Source<'_>,
-    at: Position,
-    enciphers: bool,
-    word: Option<u32>,
-) -> usize {
+/// Writes the plain packet and the MKI.
+#[inline(always)]
+fn place(key: &RingKey, packet: &mut Laid<&mut [u8]>, source: Source<'_>) {
     if let Source::From(plain) = source {
         packet.write_plain(plain);
     }
-    if let Some(word) = word {
-        packet.write_word(word);
-    }
     packet.write_mki(key.mki_bytes());
+}
+
+/// Enciphers the payload and writes the tag; returns the length of the packet.
+#[inline]
+fn seal(key: &mut RingKey, packet: &mut Laid<&mut [u8]>, at: Position, enciphers: bool) -> usize {
     key.transform(at).seal(packet, at, enciphers);
+    key.count(at);
+    packet.total()
+}
+
+/// The same with cryptex.
+#[cold]
+#[inline(never)]
+fn seal_cryptex(
+    key: &mut RingKey,
+    packet: &mut Laid<&mut [u8]>,
+    at: Position,
+    header_use: HeaderUse,
+) -> usize {
+    header_use.apply(packet.plain_mut());
+    key.transform(at).seal_cryptex(packet, at);
     key.count(at);
     packet.total()
 }

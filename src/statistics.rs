@@ -85,6 +85,7 @@ error_counts! {
         index_exhausted: IndexExhausted,
         key_expired: KeyExpired,
         too_many_streams: TooManyStreams,
+        cryptex_profile: CryptexProfile,
     }
 }
 
@@ -101,6 +102,7 @@ error_counts! {
         key_expired: KeyExpired,
         authentication_failed: AuthenticationFailed,
         encryption_mismatch: EncryptionMismatch,
+        cryptex_required: CryptexRequired,
         jump_too_far: JumpTooFar,
         too_many_streams: TooManyStreams,
     }

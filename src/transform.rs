@@ -3,19 +3,22 @@
 //! This module is the only source of [`Authentic`], and an [`Authentic`] is the only thing that
 //! moves the state of a stream.
 
+mod cipher;
 mod counter_mode;
 mod f8;
 mod gcm;
+mod header_ext;
 mod hmac;
 
-use zeroize::{ZeroizeOnDrop, Zeroizing};
+use zeroize::ZeroizeOnDrop;
 
 use crate::header::Plane;
-use crate::kdf::{Kdf, Purpose};
-use crate::layout::Laid;
+use crate::kdf::Kdf;
+use crate::layout::{EncryptedPortion, Laid};
 use crate::suite::{CipherKind, CryptoSuite};
 
 use gcm::GcmTransform;
+pub(crate) use header_ext::{ElementIds, HeaderCipher, HeaderUse, cryptex_profile};
 use hmac::HmacTransform;
 
 /// The place of a packet: stream, plane, and its index there. For a packet received it is a claim until
@@ -46,10 +49,7 @@ impl Position {
 struct SessionSalt(u128);
 
 impl SessionSalt {
-    /// Derives a salt of `N` bytes.
-    fn derive<const N: usize>(kdf: &Kdf, plane: Plane, r: u64) -> Self {
-        let mut bytes = Zeroizing::new([0; N]);
-        kdf.derive(plane, Purpose::Salt, r, &mut *bytes);
+    fn of(bytes: &[u8]) -> Self {
         let number = bytes
             .iter()
             .fold(0, |sum, byte| sum << 8 | u128::from(*byte));
@@ -109,15 +109,22 @@ pub(crate) enum Transform {
     Gcm(GcmTransform),
 }
 
-impl Transform {
+/// What is derived from a master key, anew in each epoch.
+pub(crate) trait SessionKey {
     /// Derives the session keys of `plane` in epoch `r` (RFC 3711 §4.3).
-    pub(crate) fn derive(suite: CryptoSuite, kdf: &Kdf, plane: Plane, r: u64) -> Self {
+    fn derive(suite: CryptoSuite, kdf: &Kdf, plane: Plane, r: u64) -> Self;
+}
+
+impl SessionKey for Transform {
+    fn derive(suite: CryptoSuite, kdf: &Kdf, plane: Plane, r: u64) -> Self {
         match suite.cipher() {
             CipherKind::Gcm => Self::Gcm(GcmTransform::derive(suite, kdf, plane, r)),
             _ => Self::Hmac(HmacTransform::derive(suite, kdf, plane, r)),
         }
     }
+}
 
+impl Transform {
     /// Protects the plain packet in `packet`, whose ESRTCP word and MKI are written: enciphers the payload if
     /// `enciphered`, and writes the tag.
     #[inline]
@@ -128,22 +135,31 @@ impl Transform {
         }
     }
 
+    /// The same with cryptex (RFC 9335), by which the extension is marked.
+    #[cold]
+    pub(crate) fn seal_cryptex(&self, packet: &mut Laid<&mut [u8]>, at: Position) {
+        match self {
+            Self::Hmac(transform) => transform.seal_cryptex(packet, at),
+            Self::Gcm(transform) => transform.seal_cryptex(packet, at),
+        }
+    }
+
     /// Does `packet` belong at `at`? Reads only.
     #[inline]
     pub(crate) fn verify(
         &self,
         packet: &Laid<&[u8]>,
         at: Position,
-        enciphered: bool,
+        portion: EncryptedPortion,
     ) -> Option<Authentic> {
         match self {
             Self::Hmac(transform) => transform.verify(packet, at),
-            Self::Gcm(transform) => transform.verify(packet, at, enciphered),
+            Self::Gcm(transform) => transform.verify(packet, at, portion),
         }
     }
 
     /// Deciphers the payload of an enciphered packet that was [`verify`](Self::verify)ed.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn decipher(&self, header: &[u8], payload: &mut [u8], at: Position) {
         match self {
             Self::Hmac(transform) => transform.decipher(header, payload, at),

@@ -10,7 +10,7 @@ use std::num::NonZeroUsize;
 
 use common::{bytes, key, pair, rtcp, rtp, rtp_with};
 use srtp_sdes::{
-    CryptoSuite, KeyDerivationRate, Mki, Overlap, Plane, Receiver, ReceiverBuilder,
+    Cryptex, CryptoSuite, KeyDerivationRate, Mki, Overlap, Plane, Receiver, ReceiverBuilder,
     ReplayWindowSize, RocAfterRekey, Sender, SenderBuilder, SrtcpTag,
 };
 
@@ -83,6 +83,8 @@ struct Setup {
     search_roc: bool,
     clear: bool,
     unauthenticated: bool,
+    encrypted_elements: bool,
+    cryptex: Cryptex,
 }
 
 impl Setup {
@@ -97,6 +99,8 @@ impl Setup {
             search_roc: false,
             clear: false,
             unauthenticated: false,
+            encrypted_elements: false,
+            cryptex: Cryptex::Off,
         }
     }
 
@@ -124,6 +128,18 @@ impl Setup {
                 s.rate = Some(KeyDerivationRate::EVERY_PACKET);
                 s.mki = 4;
             }));
+            if suite.encrypts() {
+                all.push(with("encrypted header extensions", &|s| {
+                    s.encrypted_elements = true
+                }));
+                for cryptex in [Cryptex::On, Cryptex::Required] {
+                    all.push(with("cryptex", &|s| s.cryptex = cryptex));
+                }
+                all.push(with("encrypted header extensions, rate", &|s| {
+                    s.encrypted_elements = true;
+                    s.rate = KeyDerivationRate::from_exponent(1);
+                }));
+            }
             all.push(with("ROC search", &|s| s.search_roc = true));
             if suite.rtp_tag_len() == 4 {
                 for tag in [SrtcpTag::OfSuite, SrtcpTag::Bytes4, SrtcpTag::Bytes10] {
@@ -164,7 +180,10 @@ impl Setup {
         if self.unauthenticated {
             builder = builder.unauthenticated_srtp();
         }
-        builder.srtcp_tag(self.tag)
+        if self.encrypted_elements {
+            builder = builder.encrypted_header_extensions(0x01..=0x0e);
+        }
+        builder.cryptex(self.cryptex).srtcp_tag(self.tag)
     }
 
     fn key(&self, seed: u8) -> srtp_sdes::MasterKey {

@@ -43,7 +43,7 @@ impl Secrets {
     fn of(key: &MasterKey) -> Self {
         let mut secrets = Self::default();
         secrets.add("master key and salt", key.secret_key_and_salt());
-        for label in 0..6 {
+        for label in 0..8 {
             for epoch in 0..3 {
                 let what = format!("session key {label} of epoch {epoch}");
                 secrets.add(&what, &oracle::session_key(key, label, epoch, 32));

@@ -5,10 +5,13 @@ mod common;
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 
-use common::{PLANES, bytes, forged, key, oracle, pair, plain, protect, rtcp, rtp, unprotect};
+use common::{
+    PLANES, bytes, forged, key, oracle, pair, plain, protect, rtcp, rtp, rtp_with, unprotect,
+};
 use srtp_sdes::{
-    CryptoSuite, Lifetime, MasterKey, Mki, PacketIndex, Plane, ProtectError, ProtectErrorCounts,
-    Receiver, ReceiverStatistics, Sender, SenderStatistics, UnprotectError, UnprotectErrorCounts,
+    Cryptex, CryptoSuite, Lifetime, MasterKey, Mki, PacketIndex, Plane, ProtectError,
+    ProtectErrorCounts, Receiver, ReceiverStatistics, Sender, SenderStatistics, UnprotectError,
+    UnprotectErrorCounts,
 };
 
 const SSRC: u32 = 0x1234_5678;
@@ -283,6 +286,21 @@ fn provoke_sender(suite: CryptoSuite, plane: Plane) -> Vec<ProtectErrorCounts> {
     }
     note(&tx);
 
+    if plane == Plane::Rtp && suite.encrypts() {
+        let builder = Sender::builder(key(suite, 1)).cryptex(Cryptex::Required);
+        let mut tx = builder.build().unwrap();
+        send(&mut tx, plane, SSRC, 0);
+        let mut marked = rtp_with(SSRC, 1, 0, Some(1), &[]);
+        marked[12] = 0xc0;
+        adds_one_to_tx(
+            &mut tx,
+            ours,
+            |e| &mut e.cryptex_profile,
+            |tx| tx.protect_rtp_vec(&mut marked.clone()),
+        );
+        note(&tx);
+    }
+
     if plane == Plane::Rtp {
         let builder = Sender::builder(key(suite, 1)).initial_roc(u32::MAX);
         let mut tx = builder.build().unwrap();
@@ -317,10 +335,20 @@ fn provoke_sender(suite: CryptoSuite, plane: Plane) -> Vec<ProtectErrorCounts> {
 fn every_error_of_a_sender_counts_once_for_its_stream_and_in_all() {
     for suite in CryptoSuite::ALL {
         let never = never_counted(&provoke_sender(suite, Plane::Rtp));
-        assert_eq!(never, [""; 0], "{suite}: each was provoked");
+        // Only what is encrypted can be encrypted by cryptex.
+        let out_of_reach = match suite.encrypts() {
+            true => &[][..],
+            false => &["cryptex_profile"],
+        };
+        assert_eq!(never, out_of_reach, "{suite}: each other was provoked");
         // An SRTCP index is never the caller's choice, and its end is 2^31 packets away.
         let never = never_counted(&provoke_sender(suite, Plane::Rtcp));
-        let out_of_reach = ["index_exhausted", "index_reused", "index_too_old"];
+        let out_of_reach = [
+            "cryptex_profile",
+            "index_exhausted",
+            "index_reused",
+            "index_too_old",
+        ];
         assert_eq!(never, out_of_reach, "{suite}: each other was provoked");
     }
 }
@@ -388,6 +416,15 @@ fn provoke_receiver(suite: CryptoSuite, plane: Plane) -> Vec<UnprotectErrorCount
     }
     note(&rx);
 
+    if plane == Plane::Rtp && suite.encrypts() {
+        let mut clear = rtp_with(UNKNOWN, 0, 1, None, &[]);
+        Sender::new(keyed(1)).protect_rtp_vec(&mut clear).unwrap();
+        let builder = Receiver::builder(keyed(1)).cryptex(Cryptex::Required);
+        let mut rx = builder.build().unwrap();
+        adds_one_to_rx(&mut rx, nobody, |e| &mut e.cryptex_required, &clear);
+        note(&rx);
+    }
+
     if plane == Plane::Rtp {
         let builder = Receiver::builder(keyed(1)).initial_roc(u32::MAX);
         let mut rx = builder.build().unwrap();
@@ -426,7 +463,11 @@ fn every_error_of_a_receiver_counts_once_for_its_stream_and_in_all() {
     }
     // The E bit is SRTCP's, and only SRTP has indices beyond its last one.
     assert_eq!(never_counted(&in_rtp), ["encryption_mismatch"]);
-    assert_eq!(never_counted(&in_rtcp), ["index_exhausted"]);
+    // Cryptex is of RTP headers.
+    assert_eq!(
+        never_counted(&in_rtcp),
+        ["cryptex_required", "index_exhausted"]
+    );
 }
 
 #[test]

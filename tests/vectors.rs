@@ -11,7 +11,8 @@ use std::path::Path;
 use common::{hex, read_json, vectors};
 use serde::Deserialize;
 use srtp_sdes::{
-    Builder, CryptoSuite, EBitPolicy, MasterKey, Mki, PacketIndex, Receiver, Sender, SrtcpTag,
+    Builder, Cryptex, CryptoSuite, EBitPolicy, MasterKey, Mki, PacketIndex, Receiver, Sender,
+    SrtcpTag,
 };
 
 #[derive(Deserialize)]
@@ -41,6 +42,10 @@ struct CaseOptions {
     rtp_tag_len: usize,
     rtcp_tag_len: usize,
     start_roc: u32,
+    #[serde(default)]
+    rfc6904_ids: Vec<u8>,
+    #[serde(default)]
+    cryptex: bool,
 }
 
 #[derive(Deserialize)]
@@ -50,6 +55,8 @@ struct Packet {
     protected_hex: String,
     #[serde(default)]
     key_index: usize,
+    /// Why the producer's bytes are not those of the RFC.
+    known_wrong: Option<String>,
 }
 
 impl Case {
@@ -107,12 +114,16 @@ impl Case {
     fn configured<D>(&self, mut builder: Builder<D>) -> Builder<D> {
         builder = builder
             .srtcp_tag(self.srtcp_tag())
-            .initial_roc(self.options.start_roc);
+            .initial_roc(self.options.start_roc)
+            .encrypted_header_extensions(self.options.rfc6904_ids.iter().copied());
         builder = self
             .keys()
             .into_iter()
             .skip(1)
             .fold(builder, Builder::add_key);
+        if self.options.cryptex {
+            builder = builder.cryptex(Cryptex::Required);
+        }
         if self.unencrypted_srtp() {
             builder = builder.unencrypted_srtp();
         }
@@ -163,11 +174,11 @@ fn protecting_gives_the_bytes_that_libsrtp_gave() {
                 kind => panic!("{kind}"),
             }
             .unwrap_or_else(|e| panic!("{file} packet {n}: {e}"));
-            assert_eq!(
-                in_vec, expected,
-                "{file} packet {n}, from {}",
-                case.producer
-            );
+            let producer = &case.producer;
+            match &packet.known_wrong {
+                None => assert_eq!(in_vec, expected, "{file} packet {n}, from {producer}"),
+                Some(why) => assert_ne!(in_vec, expected, "{file} packet {n}, {why}"),
+            }
         }
     }
 }
@@ -182,7 +193,13 @@ fn unprotecting_gives_back_what_libsrtp_was_given() {
             let protected = hex(&packet.protected_hex);
             let mut buf = protected.clone();
             let mut out = vec![0xaa; plain.len()];
-            if packet.kind == "rtp" {
+            if let Some(why) = &packet.known_wrong {
+                // Authentic, and deciphered as the RFC has it.
+                assert_ne!(in_place.unprotect_rtp(&mut buf).unwrap(), plain, "{why}");
+                between.unprotect_rtp_into(&protected, &mut out).unwrap();
+                assert_eq!(out, buf[..plain.len()], "{file} {n}");
+                monitor.verify_rtp(&protected).unwrap();
+            } else if packet.kind == "rtp" {
                 assert_eq!(
                     in_place.unprotect_rtp(&mut buf).unwrap(),
                     plain,
@@ -220,11 +237,13 @@ const PINNED: &[(&str, usize)] = &[
     // src/kdf.rs
     ("rfc3711_b3_key_derivation.json", 1),
     ("rfc6188_key_derivation.json", 2),
+    ("rfc6904_key_derivation.json", 1),
     ("acvp_srtp_kdf.json", 6),
     // src/transform/
     ("rfc3711_b1_f8.json", 1),
     ("rfc7714_srtp.json", 8),
     ("rfc7714_srtcp.json", 4),
+    ("rfc6904_header_encryption.json", 1),
     // examples/encrypt_pcap.rs and its test
     ("captures/plain_call.pcap", 0),
     ("captures/plain_video_ipv6.pcapng", 0),
@@ -257,12 +276,16 @@ const PINNED: &[(&str, usize)] = &[
     // here
     ("libsrtp/AEAD_AES_128_GCM.auth-only.json", 19),
     ("libsrtp/AEAD_AES_128_GCM.base.json", 53),
+    ("libsrtp/AEAD_AES_128_GCM.cryptex-mki4.json", 16),
+    ("libsrtp/AEAD_AES_128_GCM.cryptex.json", 16),
     ("libsrtp/AEAD_AES_128_GCM.main.json", 19),
     ("libsrtp/AEAD_AES_128_GCM.mki1.json", 19),
     ("libsrtp/AEAD_AES_128_GCM.mki128.json", 19),
     ("libsrtp/AEAD_AES_128_GCM.mki16.json", 19),
     ("libsrtp/AEAD_AES_128_GCM.mki4-two-keys.json", 19),
     ("libsrtp/AEAD_AES_128_GCM.mki4.json", 19),
+    ("libsrtp/AEAD_AES_128_GCM.rfc6904-many.json", 18),
+    ("libsrtp/AEAD_AES_128_GCM.rfc6904.json", 19),
     ("libsrtp/AEAD_AES_128_GCM.roc0x12345.json", 19),
     ("libsrtp/AEAD_AES_128_GCM.roc0xfffffffe.json", 19),
     ("libsrtp/AEAD_AES_128_GCM.unencrypted-srtcp.json", 19),
@@ -274,12 +297,16 @@ const PINNED: &[(&str, usize)] = &[
     ("libsrtp/AES_CM_128_HMAC_SHA1_32.rtcp-tag32.json", 19),
     ("libsrtp/AES_CM_128_HMAC_SHA1_80.auth-only.json", 19),
     ("libsrtp/AES_CM_128_HMAC_SHA1_80.base.json", 53),
+    ("libsrtp/AES_CM_128_HMAC_SHA1_80.cryptex-mki4.json", 16),
+    ("libsrtp/AES_CM_128_HMAC_SHA1_80.cryptex.json", 16),
     ("libsrtp/AES_CM_128_HMAC_SHA1_80.main.json", 19),
     ("libsrtp/AES_CM_128_HMAC_SHA1_80.mki1.json", 19),
     ("libsrtp/AES_CM_128_HMAC_SHA1_80.mki128.json", 19),
     ("libsrtp/AES_CM_128_HMAC_SHA1_80.mki16.json", 19),
     ("libsrtp/AES_CM_128_HMAC_SHA1_80.mki4-two-keys.json", 19),
     ("libsrtp/AES_CM_128_HMAC_SHA1_80.mki4.json", 19),
+    ("libsrtp/AES_CM_128_HMAC_SHA1_80.rfc6904-many.json", 18),
+    ("libsrtp/AES_CM_128_HMAC_SHA1_80.rfc6904.json", 19),
     ("libsrtp/AES_CM_128_HMAC_SHA1_80.roc0x12345.json", 19),
     ("libsrtp/AES_CM_128_HMAC_SHA1_80.roc0xfffffffe.json", 19),
     ("libsrtp/AES_CM_128_HMAC_SHA1_80.unauthenticated-srtp.json", 19),

@@ -8,7 +8,7 @@ use std::{fs, io};
 use serde_json::Value;
 
 /// Flags, lengths, rate, sizes, initial ROC: see `Setup::read`.
-const OPTIONS: [[u8; 5]; 7] = [
+const OPTIONS: [[u8; 5]; 11] = [
     [0, 0, 0, 0b1110, 0],
     // Two keys with MKIs of 4, ROC search from ROC 1.
     [0b0010_0000, 4, 0, 0b1101, 1],
@@ -20,6 +20,12 @@ const OPTIONS: [[u8; 5]; 7] = [
     [0, 2, 192, 0b1110, 0],
     // Either SRTCP tag and E bit, first index 1.
     [0b1100_1100, 0, 0, 0b1110, 0],
+    // Encrypted elements of header extensions, and with a rate.
+    [0, 1 << 5, 0, 0b1110, 0],
+    [0, 2 << 5, 193, 0b1110, 0],
+    // Cryptex, on and required.
+    [0, 3 << 5, 0, 0b1110, 0],
+    [0, 4 << 5, 0, 0b1110, 0],
 ];
 const SUITES: u8 = 15;
 

@@ -113,7 +113,7 @@ impl Script<'_> {
         match protects {
             Err(_) => assert_eq!(protected, plain),
             Ok(()) => self.sent.push(Sent {
-                plain,
+                plain: self.setup.received(self.plane, &plain),
                 protected,
                 accepted: false,
             }),

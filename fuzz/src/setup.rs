@@ -3,8 +3,8 @@
 use std::num::NonZeroUsize;
 
 use srtp_sdes::{
-    Builder, CryptoSuite, EBitPolicy, KeyDerivationRate, Lifetime, MasterKey, Mki, Plane, Receiver,
-    ReplayWindowSize, Sender, SrtcpTag,
+    Builder, Cryptex, CryptoSuite, EBitPolicy, KeyDerivationRate, Lifetime, MasterKey, Mki, Plane,
+    Receiver, ReplayWindowSize, Sender, SrtcpTag,
 };
 
 use crate::Input;
@@ -27,7 +27,16 @@ pub(crate) struct Setup {
     unauthenticated_srtp: bool,
     search_roc: bool,
     pub(crate) either_tag: bool,
+    headers: Headers,
     first_srtcp_index_1: bool,
+}
+
+/// What becomes of RTP headers.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Headers {
+    Clear,
+    EncryptedElements(&'static [u8]),
+    Cryptex(Cryptex),
 }
 
 impl Setup {
@@ -50,6 +59,13 @@ impl Setup {
             either_tag: flag(6),
             first_srtcp_index_1: flag(7),
             mki: [0, 0, 1, 2, 4, 16, 127, 128][usize::from(lengths % 8)],
+            headers: match lengths >> 5 {
+                1 => Headers::EncryptedElements(&[1, 3, 14, 15, 200]),
+                2 => Headers::EncryptedElements(&[0x0e, 0xee]),
+                3 => Headers::Cryptex(Cryptex::On),
+                4 => Headers::Cryptex(Cryptex::Required),
+                _ => Headers::Clear,
+            },
             tag: match lengths >> 3 & 3 {
                 1 => SrtcpTag::Bytes4,
                 2 => SrtcpTag::Bytes10,
@@ -114,6 +130,26 @@ impl Setup {
         }
     }
 
+    /// What the receiver makes of a packet that was sent: CSRCs without an extension come with an empty one under cryptex.
+    pub(crate) fn received(&self, plane: Plane, plain: &[u8]) -> Vec<u8> {
+        let mut packet = plain.to_vec();
+        let is_cryptex = matches!(self.headers, Headers::Cryptex(_));
+        if is_cryptex && plane == Plane::Rtp && matches!(plain[0] & 0x1f, 1..=15) {
+            packet[0] |= 0x10;
+            let behind = 12 + usize::from(plain[0] & 15) * 4;
+            packet.splice(behind..behind, [0xbe, 0xde, 0, 0]);
+        }
+        packet
+    }
+
+    /// How much of a sender's overhead an RTP packet need not take.
+    pub(crate) fn spare(&self, plane: Plane) -> usize {
+        match self.headers {
+            Headers::Cryptex(_) if plane == Plane::Rtp => 4,
+            _ => 0,
+        }
+    }
+
     /// Does the receiver take the sender's SRTCP as the sender sends it?
     pub(crate) fn agrees_on_e_bit(&self) -> bool {
         !self.other_e_bit || self.accept_either_e_bit
@@ -132,6 +168,13 @@ impl Setup {
         if self.unauthenticated_srtp {
             builder = builder.unauthenticated_srtp();
         }
+        builder = match self.headers {
+            Headers::Clear => builder,
+            Headers::EncryptedElements(ids) => {
+                builder.encrypted_header_extensions(ids.iter().copied())
+            }
+            Headers::Cryptex(cryptex) => builder.cryptex(cryptex),
+        };
         builder
             .srtcp_tag(self.tag)
             .replay_window(self.window)

@@ -69,8 +69,8 @@ pub(super) struct Former {
 }
 
 impl Former {
-    pub(super) fn ring(&mut self) -> &mut KeyRing {
-        &mut self.ring
+    pub(super) fn ring_and_formats(&mut self) -> (&mut KeyRing, &Formats) {
+        (&mut self.ring, &self.formats)
     }
 
     pub(super) fn anew(&self) -> Option<Anew> {
@@ -237,7 +237,14 @@ impl Receiver {
                 return Ok(opened);
             }
             // It is authentic under a current key.
-            (Err(error @ (E::EncryptionMismatch { .. } | E::TooManyStreams { .. })), _) => {
+            (
+                Err(
+                    error @ (E::EncryptionMismatch { .. }
+                    | E::CryptexRequired { .. }
+                    | E::TooManyStreams { .. }),
+                ),
+                _,
+            ) => {
                 return Err(error);
             }
             (Err(error), _) => error,

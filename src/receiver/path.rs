@@ -1,15 +1,15 @@
 //! The way of a packet through a receiver (RFC 3711 §3.3, §3.4).
 
 use super::Receiver;
-use crate::builder::EBitPolicy;
+use crate::builder::{Cryptex, EBitPolicy};
 use crate::context::Context;
 use crate::error::UnprotectError;
-use crate::header::{Plane, RTCP_FIXED, RtpHeader, rtcp_ssrc};
+use crate::header::{Plane, RTCP_FIXED, RTP_FIXED, RtpHeader, rtcp_ssrc, write_extension_profile};
 use crate::index::{OutOfRange, PacketIndex};
-use crate::layout::{Laid, Trailer, split_esrtcp};
+use crate::layout::{EncryptedPortion, Laid, Trailer, split_esrtcp, with_cryptex_portion};
 use crate::replay::Refused;
 use crate::stream::{self, NotAdmitted, Slot, Stream, TableFull};
-use crate::transform::{Authentic, Position};
+use crate::transform::{Authentic, Position, cryptex_profile};
 
 /// A packet that was accepted, still enciphered.
 pub(super) struct Opened {
@@ -22,7 +22,7 @@ pub(super) struct Opened {
     pub(super) header: usize,
     /// Bytes of the plain packet.
     pub(super) plain: usize,
-    pub(super) enciphered: bool,
+    pub(super) portion: EncryptedPortion,
 }
 
 impl Receiver {
@@ -72,7 +72,10 @@ impl Receiver {
     fn open_rtp(&mut self, packet: &[u8], room: usize) -> Result<Opened, UnprotectError> {
         let header = RtpHeader::parse(packet)?;
         let ssrc = header.ssrc;
-        let enciphered = self.context.formats.enciphers_rtp;
+        let portion = match self.context.formats.rtp_portion {
+            EncryptedPortion::Cryptex => self.cryptex_portion(packet, header),
+            portion => portion,
+        };
         let laid = lay(self.context.formats.rtp, header.len, packet, room)?;
         let slot = self.context.streams.find(ssrc);
         let guesses = self.guess_rtp(slot, header, &laid)?;
@@ -85,12 +88,15 @@ impl Receiver {
                 index: index.value(),
             };
             let transform = self.context.ring.get_mut(key)?.transform(at);
-            transform.verify(&laid, at, enciphered)
+            transform.verify(&laid, at, portion)
         };
         let mut guesses = guesses.into_iter().flatten().take(self.most_guesses);
         let authentic = guesses.find_map(verify);
         let authentic = authentic.ok_or(UnprotectError::AuthenticationFailed { ssrc })?;
 
+        if portion == EncryptedPortion::PayloadThoughCryptexIsRequired {
+            return Err(UnprotectError::CryptexRequired { ssrc });
+        }
         self.accept(slot, key, &authentic, laid.plain_len())?;
         Ok(Opened {
             at: authentic.position(),
@@ -98,8 +104,22 @@ impl Receiver {
             key,
             header: header.len,
             plain: laid.plain_len(),
-            enciphered,
+            portion,
         })
+    }
+
+    /// What of a packet is enciphered, where cryptex is in use: the packet says.
+    #[cold]
+    #[inline(never)]
+    fn cryptex_portion(&self, packet: &[u8], header: RtpHeader) -> EncryptedPortion {
+        let is_required = self.context.formats.cryptex == Cryptex::Required;
+        match cryptex_profile(packet) {
+            Some(_) => EncryptedPortion::Cryptex,
+            None if is_required && header.len > RTP_FIXED => {
+                EncryptedPortion::PayloadThoughCryptexIsRequired
+            }
+            None => EncryptedPortion::Payload,
+        }
     }
 
     /// RFC 3711 §3.4. Writes nothing to the packet.
@@ -149,9 +169,10 @@ impl Receiver {
         };
         let suite = self.context.ring.suite();
         let enciphered = encrypted && suite.encrypts();
+        let portion = EncryptedPortion::payload_if(enciphered);
         let ring_key = self.context.ring.get_mut(key);
         let authentic = ring_key
-            .and_then(|key| key.transform(at).verify(&laid, at, enciphered))
+            .and_then(|key| key.transform(at).verify(&laid, at, portion))
             .ok_or(UnprotectError::AuthenticationFailed { ssrc })?;
 
         let expected = self.context.formats.enciphers_rtcp;
@@ -165,7 +186,7 @@ impl Receiver {
             key,
             header: RTCP_FIXED,
             plain: laid.plain_len(),
-            enciphered,
+            portion,
         })
     }
 
@@ -255,23 +276,66 @@ impl Receiver {
 
     /// Deciphers a packet that was accepted, and returns its plain form.
     pub(super) fn decipher<'p>(&mut self, opened: &Opened, packet: &'p mut [u8]) -> &'p mut [u8] {
+        use EncryptedPortion as Portion;
         let plain = packet.get_mut(..opened.plain).unwrap_or_default();
-        if opened.enciphered {
-            let ring = match (opened.is_former, &mut self.former) {
-                (true, Some(former)) => former.ring(),
-                _ => &mut self.context.ring,
-            };
-            let key = ring.get_mut(opened.key);
-            let (Some(key), Some((header, payload))) =
-                (key, plain.split_at_mut_checked(opened.header))
-            else {
-                // Never met: the packet was laid out and verified with both. If it were, ciphertext would not pass for plaintext.
-                return Default::default();
-            };
-            let transform = key.transform(opened.at);
-            transform.decipher(header, payload, opened.at);
+        let deciphered = match opened.portion {
+            Portion::Payload | Portion::PayloadThoughCryptexIsRequired => {
+                self.decipher_payload(opened, plain)
+            }
+            Portion::Nothing => Some(()),
+            Portion::PayloadAndElements => self.decipher_elements(opened, plain),
+            Portion::Cryptex => self.decipher_cryptex(opened, plain),
+        };
+        match deciphered {
+            Some(()) => plain,
+            // Never met: the packet was laid out and verified with key and header. If it were, ciphertext would not pass for plaintext.
+            None => Default::default(),
         }
-        plain
+    }
+
+    #[inline(always)]
+    fn decipher_payload(&mut self, opened: &Opened, plain: &mut [u8]) -> Option<()> {
+        let ring = match (opened.is_former, &mut self.former) {
+            (true, Some(former)) => former.ring_and_formats().0,
+            _ => &mut self.context.ring,
+        };
+        let key = ring.get_mut(opened.key)?;
+        let (header, payload) = plain.split_at_mut_checked(opened.header)?;
+        let transform = key.transform(opened.at);
+        transform.decipher(header, payload, opened.at);
+        Some(())
+    }
+
+    /// CSRCs, header extension and payload (RFC 9335).
+    #[cold]
+    #[inline(never)]
+    fn decipher_cryptex(&mut self, opened: &Opened, plain: &mut [u8]) -> Option<()> {
+        let ring = match (opened.is_former, &mut self.former) {
+            (true, Some(former)) => former.ring_and_formats().0,
+            _ => &mut self.context.ring,
+        };
+        let transform = ring.get_mut(opened.key)?.transform(opened.at);
+        with_cryptex_portion(plain, |clear, portion| {
+            transform.decipher(clear, portion, opened.at);
+        })?;
+        write_extension_profile(plain, cryptex_profile(plain)?);
+        Some(())
+    }
+
+    /// The payload and elements of the header extension (RFC 6904).
+    #[cold]
+    #[inline(never)]
+    fn decipher_elements(&mut self, opened: &Opened, plain: &mut [u8]) -> Option<()> {
+        self.decipher_payload(opened, plain)?;
+        let (ring, formats) = match (opened.is_former, &mut self.former) {
+            (true, Some(former)) => former.ring_and_formats(),
+            _ => (&mut self.context.ring, &self.context.formats),
+        };
+        let ids = formats.encrypted_elements.as_ref()?;
+        let header = plain.get_mut(..opened.header)?;
+        let key = ring.get_mut(opened.key)?;
+        key.xor_elements(ids, header, opened.at);
+        Some(())
     }
 }
 
@@ -280,7 +344,10 @@ pub(super) fn the_truer_of(first: UnprotectError, second: UnprotectError) -> Unp
     use UnprotectError as E;
     match (first, second) {
         // Only an authentic packet gets so far: the second way was the right one.
-        (_, E::EncryptionMismatch { .. } | E::TooManyStreams { .. }) => second,
+        (
+            _,
+            E::EncryptionMismatch { .. } | E::CryptexRequired { .. } | E::TooManyStreams { .. },
+        ) => second,
         // It has no key the first way.
         (E::UnknownMki { .. }, _) => second,
         // As much room as is enough either way.

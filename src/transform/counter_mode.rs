@@ -1,7 +1,7 @@
 //! AES in counter mode (RFC 3711 §4.1.1).
 
 use super::{Position, SessionSalt};
-use crate::primitives::Aes;
+use crate::primitives::{Aes, BLOCK};
 
 pub(super) struct CounterMode {
     aes: Aes,
@@ -13,10 +13,20 @@ impl CounterMode {
         Self { aes, salt }
     }
 
-    /// `IV = (k_s * 2^16) XOR (SSRC * 2^64) XOR (i * 2^16)`
     #[inline]
     pub(super) fn xor_keystream(&self, payload: &mut [u8], at: Position) {
-        let iv = (self.salt.0 ^ at.ssrc_and_index()) << 16;
-        self.aes.xor_keystream(&iv.to_be_bytes(), payload);
+        self.aes.xor_keystream(&self.iv(at).to_be_bytes(), payload);
+    }
+
+    /// The keystream of the packet at `at`, of which 2^16 blocks are sound.
+    pub(super) fn blocks(&self, at: Position) -> impl Iterator<Item = [u8; BLOCK]> {
+        let iv = self.iv(at);
+        (0u128..).map(move |n| self.aes.encrypt_block(&(iv | n).to_be_bytes()))
+    }
+
+    /// `IV = (k_s * 2^16) XOR (SSRC * 2^64) XOR (i * 2^16)`
+    #[inline]
+    fn iv(&self, at: Position) -> u128 {
+        (self.salt.0 ^ at.ssrc_and_index()) << 16
     }
 }

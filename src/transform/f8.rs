@@ -28,24 +28,27 @@ impl F8 {
     }
 
     pub(super) fn xor_keystream(&self, header: &[u8], payload: &mut [u8], at: Position) {
+        let blocks = self.blocks(header, at);
+        for (block, keys) in payload.chunks_mut(BLOCK).zip(blocks) {
+            for (byte, key) in block.iter_mut().zip(keys) {
+                *byte ^= key;
+            }
+        }
+    }
+
+    /// The keystream of the packet at `at`: `S(j) = E(k_e, IV' XOR j XOR S(j-1))`, `S(-1) = 0`.
+    pub(super) fn blocks(&self, header: &[u8], at: Position) -> impl Iterator<Item = [u8; BLOCK]> {
         let iv = match at.plane {
             Plane::Rtp => rtp_iv(header, at),
             Plane::Rtcp => rtcp_iv(header, at),
         };
-        self.xor_keystream_from(&iv, payload);
-    }
-
-    /// `S(j) = E(k_e, IV' XOR j XOR S(j-1))`, `S(-1) = 0`.
-    fn xor_keystream_from(&self, iv: &[u8; BLOCK], payload: &mut [u8]) {
-        let iv = u128::from_be_bytes(self.masked.encrypt_block(iv));
+        let iv = u128::from_be_bytes(self.masked.encrypt_block(&iv));
         let mut stream = 0u128;
-        for (j, block) in (0u128..).zip(payload.chunks_mut(BLOCK)) {
+        (0u128..).map(move |j| {
             let bytes = self.aes.encrypt_block(&(iv ^ j ^ stream).to_be_bytes());
             stream = u128::from_be_bytes(bytes);
-            for (byte, key) in block.iter_mut().zip(bytes) {
-                *byte ^= key;
-            }
-        }
+            bytes
+        })
     }
 }
 

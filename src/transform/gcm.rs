@@ -1,9 +1,11 @@
 //! AES-GCM (RFC 7714).
 
+use zeroize::Zeroizing;
+
 use super::{Authentic, Position, SessionSalt};
 use crate::header::Plane;
 use crate::kdf::{Kdf, Purpose};
-use crate::layout::Laid;
+use crate::layout::{EncryptedPortion, Laid, with_cryptex_portion};
 use crate::primitives::{Aes, BLOCK, Gcm, is_truncation_of};
 use crate::suite::CryptoSuite;
 
@@ -17,9 +19,11 @@ impl GcmTransform {
         let aes = Aes::new(suite.aes_key_size(), |key| {
             kdf.derive(plane, Purpose::Encryption, r, key);
         });
+        let mut salt = Zeroizing::new([0; 12]);
+        kdf.derive(plane, Purpose::Salt, r, &mut *salt);
         Self {
             gcm: Gcm::new(aes),
-            salt: SessionSalt::derive::<12>(kdf, plane, r),
+            salt: SessionSalt::of(&*salt),
         }
     }
 
@@ -34,14 +38,29 @@ impl GcmTransform {
         packet.write_tag(&tag);
     }
 
+    #[cold]
+    pub(super) fn seal_cryptex(&self, packet: &mut Laid<&mut [u8]>, at: Position) {
+        let cipher = |_: &[u8], portion: &mut [u8]| self.decipher(portion, at);
+        with_cryptex_portion(packet.plain_mut(), cipher);
+        let tag = self.cryptex_tag(packet, at);
+        packet.write_tag(&tag);
+    }
+
     #[inline]
     pub(super) fn verify(
         &self,
         packet: &Laid<&[u8]>,
         at: Position,
-        enciphered: bool,
+        portion: EncryptedPortion,
     ) -> Option<Authentic> {
-        let tag = self.tag(packet, &self.nonce(at), enciphered);
+        let tag = match portion {
+            EncryptedPortion::Cryptex => self.cryptex_tag(packet, at),
+            _ => self.tag(
+                packet,
+                &self.nonce(at),
+                portion != EncryptedPortion::Nothing,
+            ),
+        };
         Authentic::verified(at, is_truncation_of(packet.tag()?, &tag))
     }
 
@@ -66,7 +85,16 @@ impl GcmTransform {
         self.gcm.tag(nonce, aad, packet.word(), ciphertext)
     }
 
+    /// The associated data is what cryptex leaves in the clear (RFC 9335).
+    #[cold]
+    #[inline(never)]
+    fn cryptex_tag<B: AsRef<[u8]>>(&self, packet: &Laid<B>, at: Position) -> [u8; BLOCK] {
+        let (clear, ciphertext) = packet.cryptex_parts();
+        self.gcm.tag_of_two(&self.nonce(at), clear, ciphertext)
+    }
+
     /// §8.1, §9.1: two zero bytes, SSRC, and ROC‖SEQ or the SRTCP index in 6 bytes, XORed with the salt.
+    #[inline(always)]
     fn nonce(&self, at: Position) -> [u8; 12] {
         let nonce = self.salt.0 ^ at.ssrc_and_index();
         let [_, _, _, _, nonce @ ..] = nonce.to_be_bytes();
@@ -148,7 +176,9 @@ mod tests {
                 .over(protected)
                 .unwrap();
             assert!(
-                transform.verify(&laid, at, self.encrypted).is_some(),
+                transform
+                    .verify(&laid, at, EncryptedPortion::payload_if(self.encrypted))
+                    .is_some(),
                 "{section}"
             );
             let mut opened = protected[..plain.len()].to_vec();
@@ -166,7 +196,9 @@ mod tests {
                     .over(&forged)
                     .unwrap();
                 assert!(
-                    transform.verify(&laid, at, self.encrypted).is_none(),
+                    transform
+                        .verify(&laid, at, EncryptedPortion::payload_if(self.encrypted))
+                        .is_none(),
                     "{section} {bit}"
                 );
             }

@@ -2,64 +2,26 @@
 
 use zeroize::Zeroizing;
 
-use super::counter_mode::CounterMode;
-use super::f8::F8;
-use super::{Authentic, Position, SessionSalt};
+use super::cipher::Cipher;
+use super::{Authentic, Position};
 use crate::header::Plane;
 use crate::kdf::{Kdf, Purpose};
-use crate::layout::Laid;
-use crate::primitives::{Aes, HmacSha1, SHA1_LEN, is_truncation_of};
-use crate::suite::{CipherKind, CryptoSuite};
+use crate::layout::{Laid, with_cryptex_portion};
+use crate::primitives::{HmacSha1, SHA1_LEN, is_truncation_of};
+use crate::suite::CryptoSuite;
 
 pub(crate) struct HmacTransform {
     cipher: Cipher,
     hmac: HmacSha1,
 }
 
-/// How the payload is enciphered.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "keys for a new epoch are derived on the packet path, which does not allocate"
-)]
-enum Cipher {
-    CounterMode(CounterMode),
-    F8(F8),
-    /// RFC 3711 §4.1.3: the payload travels as it is.
-    Null,
-}
-
-impl Cipher {
-    /// XORs the keystream of the packet at `at` onto its payload.
-    fn xor_keystream(&self, header: &[u8], payload: &mut [u8], at: Position) {
-        match self {
-            Self::CounterMode(cipher) => cipher.xor_keystream(payload, at),
-            Self::F8(cipher) => cipher.xor_keystream(header, payload, at),
-            Self::Null => {}
-        }
-    }
-}
-
 impl HmacTransform {
     pub(super) fn derive(suite: CryptoSuite, kdf: &Kdf, plane: Plane, r: u64) -> Self {
-        let size = suite.aes_key_size();
-        let derive_key = |key: &mut [u8]| kdf.derive(plane, Purpose::Encryption, r, key);
-        let cipher = match suite.cipher() {
-            CipherKind::F8 => {
-                let mut salt = Zeroizing::new([0; 14]);
-                kdf.derive(plane, Purpose::Salt, r, &mut *salt);
-                Cipher::F8(F8::new(size, derive_key, &*salt))
-            }
-            CipherKind::Null => Cipher::Null,
-            _ => {
-                let salt = SessionSalt::derive::<14>(kdf, plane, r);
-                let aes = Aes::new(size, derive_key);
-                Cipher::CounterMode(CounterMode::new(aes, salt))
-            }
-        };
         let mut auth_key = Zeroizing::new([0; SHA1_LEN]);
         kdf.derive(plane, Purpose::Authentication, r, &mut *auth_key);
+        let purposes = (Purpose::Encryption, Purpose::Salt);
         Self {
-            cipher,
+            cipher: Cipher::derive(suite, kdf, plane, purposes, r),
             hmac: HmacSha1::new(&*auth_key),
         }
     }
@@ -70,6 +32,18 @@ impl HmacTransform {
             let (header, payload) = packet.header_and_payload_mut();
             self.cipher.xor_keystream(header, payload, at);
         }
+        self.write_tag(packet, at);
+    }
+
+    #[cold]
+    pub(super) fn seal_cryptex(&self, packet: &mut Laid<&mut [u8]>, at: Position) {
+        let cipher = |clear: &[u8], portion: &mut [u8]| self.decipher(clear, portion, at);
+        with_cryptex_portion(packet.plain_mut(), cipher);
+        self.write_tag(packet, at);
+    }
+
+    #[inline]
+    fn write_tag(&self, packet: &mut Laid<&mut [u8]>, at: Position) {
         if packet.tag().is_some() {
             let code = self.code(packet, at);
             packet.write_tag(&code);

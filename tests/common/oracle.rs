@@ -52,6 +52,44 @@ pub fn protect(
     plain: &[u8],
     index: u64,
 ) -> Vec<u8> {
+    let header = match plane {
+        Plane::Rtp => rtp_header(plain),
+        Plane::Rtcp => 8,
+    };
+    protect_behind(key, rate, plane, plain, header, index, &|packet| packet)
+}
+
+/// The same of an RTP packet with cryptex (RFC 9335): CSRCs, contents of the extension and payload are enciphered in one piece, for which
+/// the header of the extension stands ahead of the CSRCs.
+pub fn protect_cryptex(key: &MasterKey, rate: Option<u32>, plain: &[u8], index: u64) -> Vec<u8> {
+    let csrcs = usize::from(plain[0] & 15) * 4;
+    let (fixed, rest) = plain.split_at(12);
+    let (csrc_list, rest) = rest.split_at(csrcs);
+    let (profile, words, rest) = match (plain[0] & 16, rest) {
+        (0, _) => ([0xc0, 0xde], [0, 0], rest),
+        (_, [0xbe, 0xde, w0, w1, rest @ ..]) => ([0xc0, 0xde], [*w0, *w1], rest),
+        (_, [0x10, 0x00, w0, w1, rest @ ..]) => ([0xc2, 0xde], [*w0, *w1], rest),
+        _ => panic!("not for cryptex"),
+    };
+    let mut ahead = [fixed, &profile, &words, csrc_list, rest].concat();
+    ahead[0] |= 16;
+    let as_sent = |packet: Vec<u8>| {
+        let (extension, csrc_list) = (&packet[12..16], &packet[16..16 + csrcs]);
+        [&packet[..12], csrc_list, extension, &packet[16 + csrcs..]].concat()
+    };
+    protect_behind(key, rate, Plane::Rtp, &ahead, 16, index, &as_sent)
+}
+
+/// Protects what is behind the first `header` bytes; what is authenticated by HMAC and comes out is `as_sent`.
+fn protect_behind(
+    key: &MasterKey,
+    rate: Option<u32>,
+    plane: Plane,
+    plain: &[u8],
+    header: usize,
+    index: u64,
+    as_sent: &dyn Fn(Vec<u8>) -> Vec<u8>,
+) -> Vec<u8> {
     let suite = key.suite();
     let r = rate.map_or(0, |rate| index >> rate);
     let label = if plane == Plane::Rtp { 0 } else { 3 };
@@ -60,10 +98,9 @@ pub fn protect(
     let salt = session_key(key, label + 2, r, suite.salt_len());
     let mki = key.mki().map_or(&[][..], |mki| mki.as_bytes());
 
-    // No CSRCs, no extension: these packets have a header of fixed length.
-    let (header, tag_len) = match plane {
-        Plane::Rtp => (12, suite.rtp_tag_len()),
-        Plane::Rtcp => (8, suite.rtcp_tag_len()),
+    let tag_len = match plane {
+        Plane::Rtp => suite.rtp_tag_len(),
+        Plane::Rtcp => suite.rtcp_tag_len(),
     };
     let (header, payload) = plain.split_at(header);
     let ssrc = match plane {
@@ -83,14 +120,14 @@ pub fn protect(
         let aad = [header, word].concat();
         let sealed = gcm(&cipher_key, nonce, payload, &aad);
         let sealed = &sealed[..payload.len() + tag_len];
-        return [header, sealed, word, mki].concat();
+        return as_sent([header, sealed, word, mki].concat());
     }
 
     let stream = match suite {
         CryptoSuite::NullHmacSha1_80 | CryptoSuite::NullHmacSha1_32 => vec![0; payload.len()],
         CryptoSuite::F8_128HmacSha1_80 | CryptoSuite::F8_128HmacSha1_32 => {
             let iv = match plane {
-                Plane::Rtp => [&[0], &header[1..], &roc].concat(),
+                Plane::Rtp => [&[0], &header[1..12], &roc].concat(),
                 Plane::Rtcp => [&[0; 4], word, header].concat(),
             };
             f8(&cipher_key, &salt, iv.try_into().unwrap(), payload.len())
@@ -104,7 +141,7 @@ pub fn protect(
         }
     };
     let sealed: Vec<u8> = payload.iter().zip(stream).map(|(p, s)| p ^ s).collect();
-    let portion = [header, &sealed, word].concat();
+    let portion = as_sent([header, &sealed, word].concat());
     let mut hmac = <Hmac<Sha1> as KeyInit>::new_from_slice(&auth_key).unwrap();
     hmac.update(&portion);
     if plane == Plane::Rtp {
@@ -112,6 +149,78 @@ pub fn protect(
     }
     let tag = hmac.finalize().into_bytes();
     [&portion, mki, &tag[..tag_len]].concat()
+}
+
+/// Bytes of the header of an RTP packet: CSRCs and extension included.
+pub fn rtp_header(packet: &[u8]) -> usize {
+    let extension = 12 + usize::from(packet[0] & 15) * 4;
+    match packet[0] & 16 {
+        0 => extension,
+        _ => {
+            extension
+                + 4
+                + usize::from(packet[extension + 2]) * 1024
+                + usize::from(packet[extension + 3]) * 4
+        }
+    }
+}
+
+/// `plain` with the elements `ids` of its header extension encrypted (RFC 6904): byte by byte as the RFC draws it, keystream AND mask.
+pub fn encrypt_elements(
+    key: &MasterKey,
+    rate: Option<u32>,
+    ids: &[u8],
+    plain: &[u8],
+    index: u64,
+) -> Vec<u8> {
+    let mut packet = plain.to_vec();
+    if packet[0] & 16 == 0 {
+        return packet;
+    }
+    let suite = key.suite();
+    let r = rate.map_or(0, |rate| index >> rate);
+    let cipher_key = session_key(key, 6, r, suite.key_len());
+    let salt = session_key(key, 7, r, suite.salt_len());
+    let (start, end) = (16 + usize::from(packet[0] & 15) * 4, rtp_header(plain));
+    let contents = &plain[start..end];
+    let stream = if matches!(
+        suite,
+        CryptoSuite::F8_128HmacSha1_80 | CryptoSuite::F8_128HmacSha1_32
+    ) {
+        let roc = ((index >> 16) as u32).to_be_bytes();
+        let iv = [&[0], &plain[1..12], &roc].concat();
+        f8(&cipher_key, &salt, iv.try_into().unwrap(), contents.len())
+    } else {
+        let mut block = [0; 16];
+        block[4..8].copy_from_slice(&plain[8..12]);
+        block[8..14].copy_from_slice(&index.to_be_bytes()[2..]);
+        block.iter_mut().zip(&salt).for_each(|(b, s)| *b ^= s);
+        keystream(&cipher_key, block, contents.len())
+    };
+    let profile = u16::from_be_bytes([plain[start - 4], plain[start - 3]]);
+    let mut at = 0;
+    while at < contents.len() {
+        let (id, first, length) = match (profile, contents[at]) {
+            (_, 0) => (0, at + 1, 0),
+            (0xbede, byte) => (byte >> 4, at + 1, usize::from(byte & 15) + 1),
+            (0x1000..=0x100f, id) => (
+                id,
+                at + 2,
+                contents.get(at + 1).map_or(0, |n| usize::from(*n)),
+            ),
+            _ => return packet,
+        };
+        if profile == 0xbede && contents[at] != 0 && (id == 0 || id == 15) {
+            break;
+        }
+        at = first + length;
+        if ids.contains(&id) {
+            for n in first..at.min(contents.len()) {
+                packet[start + n] ^= stream[n];
+            }
+        }
+    }
+    packet
 }
 
 /// RFC 3711 §4.1.2.
