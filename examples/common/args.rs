@@ -125,8 +125,10 @@ pub(crate) fn parse<T: Parser>() -> Result<T, ExitCode> {
             return ExitCode::SUCCESS;
         }
         let text = error.render().to_string();
-        let first = text.lines().next().unwrap_or_default();
-        eprintln!("{} (see --help)", hide_keys(first));
+        // What is missing stands on lines of its own.
+        let first = text.lines().take_while(|it| !it.is_empty());
+        let first: Vec<&str> = first.map(str::trim).collect();
+        eprintln!("{} (see --help)", hide_keys(&first.join(" ")));
         ExitCode::from(2)
     })
 }

@@ -207,6 +207,16 @@ fn what_a_capture_says_is_text_in_the_report_and_not_markup() {
 }
 
 #[test]
+fn an_argument_that_is_missing_is_named() {
+    let run = Place::new().run(&[]);
+    let error = run.expect_error();
+    assert!(
+        error.contains("not provided: <INPUT> (see --help)"),
+        "{error}"
+    );
+}
+
+#[test]
 fn a_key_in_the_wrong_field_of_a_crypto_line_is_not_in_the_report() {
     let secret = key(SUITE, 7).secret_base64();
     let slips = format!("a=crypto:inline:{0} X\r\na=crypto:{0} X\r\n", *secret);
