@@ -73,6 +73,9 @@ Examples:
   relay --a 4000 --b 192.0.2.1:5000,to=198.51.100.7:20000 --crypto-file call.keys
   relay --a 4000,mux --b 5000,our-srtcp-tag=4,their-srtcp-tag=either --crypto-file - < call.keys";
 
+/// How long it takes at most until a socket that failed ends the run.
+const PATIENCE: Duration = Duration::from_millis(200);
+
 const COLUMNS: [Column; 7] = [
     ("way", false),
     ("plane", false),
@@ -159,18 +162,19 @@ fn watch(
     started: Instant,
 ) -> &'static str {
     let end = arguments.duration.and_then(|it| started.checked_add(it));
-    let mut next = started + arguments.interval;
+    let mut next = started.checked_add(arguments.interval);
     loop {
         let now = Instant::now();
         if end.is_some_and(|end| end <= now) {
             return "the duration is over";
         }
-        if next <= now {
+        if next.is_some_and(|next| next <= now) {
             say(&report(gateway, started));
-            next = now + arguments.interval;
+            next = now.checked_add(arguments.interval);
         }
-        let until = end.map_or(next, |end| end.min(next));
-        match stop.recv_timeout(until.saturating_duration_since(now)) {
+        let until = [end, next].into_iter().flatten().min();
+        let rest = until.map_or(PATIENCE, |it| it.saturating_duration_since(now));
+        match stop.recv_timeout(rest.min(PATIENCE)) {
             Ok(()) => return "asked to",
             Err(RecvTimeoutError::Timeout) if !gateway.has_ended() => {}
             Err(_) => return "a socket failed",

@@ -36,6 +36,21 @@ fn answer_in(run: &Run) -> &str {
 }
 
 #[test]
+fn an_offer_commands_no_terminal() {
+    let evil = "\u{1b}]0;x\u{7}\u{9b}31m\u{202e}\rx";
+    let offer = carrier_offer()
+        .replace("m=audio", &format!("m=audio{evil}"))
+        .replace("t=0 0", &format!("t=0 0{evil}"))
+        .replace("a=rtpmap:0 ", &format!("a=rtpmap:0 {evil}"));
+    let run = on(&offer, &[]);
+    assert!(run.stdout.contains('\u{FFFD}'), "{:?}", run.stdout);
+    let text = (run.stdout + &run.stderr).replace("\r\n", "\n");
+    let mut bad = text.chars().filter(|it| *it != '\n' && it.is_control());
+    assert_eq!(bad.next(), None, "{text:?}");
+    assert!(!text.contains('\u{202e}'), "{text:?}");
+}
+
+#[test]
 fn without_arguments_answers_the_bundled_offer_and_shows_no_key() {
     let run = Place::new().run(&[]).expect_success();
     let rows: Vec<&str> = run.stdout.lines().skip(2).take(9).collect();

@@ -404,6 +404,17 @@ fn it_prints_statistics_on_its_way_and_totals_at_a_signal() {
 }
 
 #[test]
+fn an_interval_beyond_all_clocks_means_no_statistics_before_the_end() {
+    let more = ["--interval", "1e19", "--duration", "0.01"];
+    let keys = leg_keys(SUITE, 1);
+    let place = Place::with(lines("b", &keys, "").as_bytes());
+    let run = place.run(&[&["--crypto-file", "in"][..], &more].concat());
+    let run = run.expect_success();
+    assert_eq!(run.stderr, "");
+    assert_eq!(run.stdout.matches("after ").count(), 1, "{}", run.stdout);
+}
+
+#[test]
 fn it_ends_by_itself_after_the_duration() {
     let (relay, _, _) = call_with(SUITE, "0", &["--duration", "0.01"]);
     let totals = relay.wait();

@@ -125,8 +125,10 @@ pub(crate) fn parse<T: Parser>() -> Result<T, ExitCode> {
             return ExitCode::SUCCESS;
         }
         let text = error.render().to_string();
-        let first = text.lines().next().unwrap_or_default();
-        eprintln!("{} (see --help)", hide_keys(first));
+        // What is missing stands on lines of its own.
+        let first = text.lines().take_while(|it| !it.is_empty());
+        let first: Vec<&str> = first.map(str::trim).collect();
+        eprintln!("{} (see --help)", hide_keys(&first.join(" ")));
         ExitCode::from(2)
     })
 }
@@ -145,7 +147,24 @@ pub(crate) fn finish(result: Result<()>) -> ExitCode {
 /// Prints to standard output; a reader that has left, `head` for example, is no error.
 pub(crate) fn say(text: &str) {
     let mut out = io::stdout().lock();
+    let text = harmless(text);
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// Text of a stranger's, from a capture for example, commands no terminal: neither escape sequences nor turned directions get there.
+fn harmless(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text.chars().peekable();
+    while let Some(it) = rest.next() {
+        let is_harmless = match it {
+            '\n' | '\t' => true,
+            '\r' => rest.peek() == Some(&'\n'),
+            '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' => false,
+            it => !it.is_control(),
+        };
+        shown.push(if is_harmless { it } else { '\u{FFFD}' });
+    }
+    shown
 }
 
 /// Prints a warning.
@@ -169,5 +188,5 @@ fn hide_keys(text: &str) -> String {
         let is_key = |it: char| it.is_ascii_alphanumeric() || "+/=|^:;".contains(it);
         rest = key.trim_start_matches(is_key);
     }
-    shown + rest
+    harmless(&(shown + rest))
 }

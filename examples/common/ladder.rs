@@ -98,12 +98,17 @@ fn offered(description: &str) -> Vec<String> {
             let value = it.strip_prefix("a=crypto:")?;
             let mut fields = value.split_ascii_whitespace();
             let (tag, suite) = (fields.next()?, fields.next()?);
-            // A slip can put a key where the suite should be.
+            // A slip can put a key where the tag or the suite should be.
+            let is_tag = tag.len() <= 9 && tag.bytes().all(|it| it.is_ascii_digit());
             let is_name = suite.len() <= 40
                 && suite
                     .chars()
                     .all(|it| it.is_ascii_uppercase() || it == '_' || it.is_ascii_digit());
-            Some(format!("{tag} {}", if is_name { suite } else { "?" }))
+            Some(format!(
+                "{} {}",
+                if is_tag { tag } else { "?" },
+                if is_name { suite } else { "?" }
+            ))
         });
         let crypto: Vec<String> = crypto.take(16).collect();
         let lines = match crypto.is_empty() {

@@ -207,6 +207,32 @@ fn what_a_capture_says_is_text_in_the_report_and_not_markup() {
 }
 
 #[test]
+fn an_argument_that_is_missing_is_named() {
+    let run = Place::new().run(&[]);
+    let error = run.expect_error();
+    assert!(
+        error.contains("not provided: <INPUT> (see --help)"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_key_in_the_wrong_field_of_a_crypto_line_is_not_in_the_report() {
+    let secret = key(SUITE, 7).secret_base64();
+    let slips = format!("a=crypto:inline:{0} X\r\na=crypto:{0} X\r\n", *secret);
+    let packets = signalling(
+        &(line(1, &alices(SUITE), "") + &slips),
+        &line(1, &bobs(SUITE), ""),
+    );
+    let (place, run) = decrypt(&capture(&packets), &["--report", "report.html"]);
+    let page = place.read_text("report.html");
+    for text in [&page, &run.stdout, &run.stderr] {
+        assert!(!text.contains(secret.as_str()), "{text}");
+    }
+    assert!(page.contains(", ? X, ? X"), "{page}");
+}
+
+#[test]
 fn a_report_is_written_even_if_nothing_opens_and_a_capture_is_not() {
     let mut sender = Sender::new(key(SUITE, 7));
     let offer = line(1, &alices(SUITE), "");
