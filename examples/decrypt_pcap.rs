@@ -138,6 +138,9 @@ fn run(arguments: &Arguments) -> Result<()> {
     let mut listener = Speech(wavs);
     let done = decrypt(&job, decryption, &mut output, &mut listener)?;
     tell(&done);
+    if let Speech(Some(wavs)) = &mut listener {
+        wavs.check()?;
+    }
     if let Some(mut report) = report.take() {
         let page = Page {
             capture: &file_name(&job.input),

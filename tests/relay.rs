@@ -2,6 +2,9 @@
 #![cfg(unix)]
 
 mod common;
+#[path = "../examples/common/remote.rs"]
+#[allow(dead_code, reason = "the example uses all of it")]
+mod remote;
 #[path = "relay/rig.rs"]
 mod rig;
 #[path = "encrypt_pcap/run.rs"]
@@ -559,4 +562,21 @@ fn what_is_wrong_is_said_in_one_sentence() {
     }
     let keyless = Place::new().run(&[]);
     assert!(keyless.expect_error().contains("neither leg has keys"));
+}
+
+/// A test cannot send from port 0 without being root, so that this is asked of the example's own code.
+#[test]
+fn a_packet_from_port_0_teaches_no_address() {
+    for is_muxed in [false, true] {
+        let mut remote = remote::Remote::to_learn(is_muxed);
+        let [nobody, peer] = ["192.0.2.1:0", "192.0.2.1:4000"].map(|it| it.parse().unwrap());
+        for plane in PLANES {
+            assert!(!remote.admits(plane, nobody));
+            remote.learn(plane, nobody);
+            assert_eq!(remote.of(plane), None);
+        }
+        assert!(remote.admits(Plane::Rtp, peer));
+        remote.learn(Plane::Rtp, peer);
+        assert_eq!(remote.of(Plane::Rtp), Some(peer));
+    }
 }

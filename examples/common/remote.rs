@@ -49,6 +49,9 @@ impl Remote {
     /// May a packet from there come in on its looks alone? Only from the host that the user named, or else from the very address that was
     /// first.
     pub(crate) fn admits(&self, plane: Plane, source: SocketAddr) -> bool {
+        if !can_be_answered(source) {
+            return false;
+        }
         let known = self.learnt(plane);
         match known.or(self.rtp).or(self.rtcp) {
             None => true,
@@ -59,7 +62,7 @@ impl Remote {
 
     /// Takes the source of a packet that was let in.
     pub(crate) fn learn(&mut self, plane: Plane, source: SocketAddr) {
-        if self.is_fixed {
+        if self.is_fixed || !can_be_answered(source) {
             return;
         }
         match plane {
@@ -74,4 +77,9 @@ impl Remote {
             _ => self.rtp,
         }
     }
+}
+
+/// Port 0 is no place to send to: who names it as a source forged the packet, or wants no answer.
+fn can_be_answered(source: SocketAddr) -> bool {
+    source.port() != 0
 }

@@ -135,6 +135,11 @@ impl Wavs {
         })
     }
 
+    /// What went wrong so far, before any file has its name.
+    pub(crate) fn check(&mut self) -> Result<()> {
+        self.error.take().map_or(Ok(()), Err)
+    }
+
     /// Names the files, and returns how many there are.
     pub(crate) fn publish(self) -> Result<usize> {
         if let Some(error) = self.error {

@@ -324,6 +324,17 @@ fn errors_are_one_sentence_and_leave_no_file() {
 }
 
 #[test]
+fn where_a_wav_file_is_there_already_nothing_is_written() {
+    let place = Place::with(&good_call());
+    place
+        .run(&["--wav", "spoken", "in", "first"])
+        .expect_success();
+    let run = place.run(&["--wav", "spoken", "--report", "page", "in", "second"]);
+    assert!(run.expect_error().contains("is there already"));
+    assert_eq!(place.files(), ["first", "in", "spoken"]);
+}
+
+#[test]
 fn a_file_that_is_there_is_replaced_only_by_force() {
     let place = Place::with(&good_call());
     fs::write(place.path("out"), "precious").unwrap();
