@@ -2,7 +2,7 @@
 
 use alloc::boxed::Box;
 
-use super::path::{Opened, the_truer_of};
+use super::path::{Opened, is_of_an_authentic_packet, the_truer_of};
 use super::{Receiver, ReceiverBuilder, ReceiverOptions};
 use crate::builder::{Formats, Options};
 use crate::error::{BuildError, UnprotectError};
@@ -224,7 +224,6 @@ impl Receiver {
         packet: &[u8],
         room: usize,
     ) -> Result<Opened, UnprotectError> {
-        use UnprotectError as E;
         let left = self.former.as_mut().and_then(|it| it.left.as_mut());
         let error = match (opened, left) {
             (Ok(opened), left) => {
@@ -236,17 +235,8 @@ impl Receiver {
                 }
                 return Ok(opened);
             }
-            // It is authentic under a current key.
-            (
-                Err(
-                    error @ (E::EncryptionMismatch { .. }
-                    | E::CryptexRequired { .. }
-                    | E::TooManyStreams { .. }),
-                ),
-                _,
-            ) => {
-                return Err(error);
-            }
+            // Its key is a current one.
+            (Err(error), _) if is_of_an_authentic_packet(&error) => return Err(error),
             (Err(error), _) => error,
         };
         let tag = |formats: &Formats| match plane {

@@ -339,15 +339,21 @@ impl Receiver {
     }
 }
 
+/// Is it an error that only an authentic packet comes to?
+pub(super) fn is_of_an_authentic_packet(error: &UnprotectError) -> bool {
+    use UnprotectError as E;
+    matches!(
+        error,
+        E::EncryptionMismatch { .. } | E::CryptexRequired { .. } | E::TooManyStreams { .. }
+    )
+}
+
 /// Of two errors, from two lengths of tag or under keys of two generations.
 pub(super) fn the_truer_of(first: UnprotectError, second: UnprotectError) -> UnprotectError {
     use UnprotectError as E;
     match (first, second) {
-        // Only an authentic packet gets so far: the second way was the right one.
-        (
-            _,
-            E::EncryptionMismatch { .. } | E::CryptexRequired { .. } | E::TooManyStreams { .. },
-        ) => second,
+        // The second way was the right one.
+        _ if is_of_an_authentic_packet(&second) => second,
         // It has no key the first way.
         (E::UnknownMki { .. }, _) => second,
         // As much room as is enough either way.

@@ -9,7 +9,7 @@ use super::configuration::{ActualConfiguration, ConfigurationDiagnosis};
 use super::decision::{self, Diagnosis, PlainRtp, Rejection, Services};
 use super::error::{GenerateError, RejectReason as Reason};
 use super::media::{MediaSection, Profile, Signalling};
-use super::policy::{AnsweredProfile, CryptoInAvp, Policy, SrtpMode, SuiteOrder};
+use super::policy::{CryptoInAvp, Policy, SrtpMode, SuiteOrder};
 use super::sdp;
 use super::session::{OurSide, Outcome, ReceiverChange, Response, SenderChange, Session};
 use crate::{CryptoSuite, MasterKey, Mki, Receiver, Sender};
@@ -197,21 +197,21 @@ impl Decision {
     }
 }
 
-/// The profile to answer with and the line to take, or what is decided without one.
+/// The profile that is offered and the line to take, or the response without one.
 pub(super) fn weigh(
     offer: &MediaSection<'_>,
     policy: &Policy,
     signalling: Signalling,
     diagnoses: &[Diagnosis],
     lines: Vec<CryptoAttribute>,
-) -> Result<(Profile, CryptoAttribute), Decision> {
-    let reject = |reason| Err(Decision::Reject(Rejection::by_answerer(reason)));
+) -> Result<(Profile, CryptoAttribute), Response> {
+    let reject = |reason| Err(Response::Reject(Rejection::by_answerer(reason)));
     if offer.port == 0 {
-        return Err(Decision::PortZero);
+        return Err(Response::PortZero);
     }
-    let profile: Profile = offer.transport.parse().map_err(|_| Decision::NotSdes)?;
+    let profile: Profile = offer.transport.parse().map_err(|_| Response::NotSdes)?;
     if policy.mode == SrtpMode::Bypass {
-        return Err(Decision::PassOn);
+        return Err(Response::PassOn);
     }
     let refused = match (profile.is_secure(), diagnoses.is_empty()) {
         (true, _) if policy.mode == SrtpMode::Disabled => Some(Reason::SrtpDisabled),
@@ -229,24 +229,17 @@ pub(super) fn weigh(
         _ => None,
     };
     let refused = match (refused, pick(lines, policy)) {
-        (None, Some(line)) => return Ok((answered(profile, policy), line)),
+        (None, Some(line)) => return Ok((profile, line)),
         (None, None) => decision::why_none(diagnoses),
         (Some(reason), _) => reason,
     };
     // RFC 8643 §3.2: an opportunistic offer may be declined, by plain RTP, if that is enough for us.
     match profile.is_secure() || policy.mode == SrtpMode::Required {
         true => reject(refused),
-        false => Err(Decision::PlainRtp(PlainRtp {
+        false => Err(Response::PlainRtp(PlainRtp {
             profile,
             declined: (!diagnoses.is_empty()).then_some(refused),
         })),
-    }
-}
-
-fn answered(offered: Profile, policy: &Policy) -> Profile {
-    match policy.answered_profile {
-        AnsweredProfile::AsOffered => offered,
-        AnsweredProfile::Secure => offered.secured(),
     }
 }
 

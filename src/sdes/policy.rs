@@ -4,6 +4,7 @@ use alloc::{borrow::ToOwned, string::String, vec::Vec};
 
 use super::attribute::{CryptoAttribute, FecOrder, ParseMode, SessionParameter};
 use super::error::Unacceptable;
+use super::media::Profile;
 use crate::key::Lifetime;
 use crate::{CryptoSuite, KeyDerivationRate, Overlap};
 
@@ -50,6 +51,16 @@ pub enum AnsweredProfile {
     AsOffered,
     /// The secure one whenever SRTP was negotiated: some PBXs answer `RTP/SAVP` to an `RTP/AVP` offer with keys.
     Secure,
+}
+
+impl AnsweredProfile {
+    /// The profile of an answer with keys.
+    pub(super) fn to(self, offered: Profile) -> Profile {
+        match self {
+            Self::AsOffered => offered,
+            Self::Secure => offered.secured(),
+        }
+    }
 }
 
 /// How the tag of an answer is matched with the offer.

@@ -6,7 +6,7 @@ use core::net::SocketAddr;
 use super::change::{Changes, Outcome, ReceiverChange, ReceiverRekey, Reply, Response};
 use super::change::{SenderChange, SenderRekey};
 use super::{Addresses, Agreed, Agreement, OpenOffer, OurSide, Prepared, Session};
-use crate::sdes::answer::{self, Decision, answering_line, fresh_key};
+use crate::sdes::answer::{self, answering_line, fresh_key};
 use crate::sdes::attribute::CryptoAttribute;
 use crate::sdes::choice::{self, Alternative};
 use crate::sdes::configuration::ConfigurationVerdict;
@@ -15,7 +15,7 @@ use crate::sdes::error::{GenerateError, RejectReason as Reason, Unusable};
 use crate::sdes::legs::means_the_same;
 use crate::sdes::media::{MediaSection, Profile};
 use crate::sdes::offer::{Judged, Offer};
-use crate::sdes::policy::{AnsweredProfile, Policy};
+use crate::sdes::policy::AnsweredProfile;
 use crate::{CryptoSuite, MasterKey, Receiver, RocAfterRekey, Sender};
 
 /// The address that counts from now on, and whether it is another one than before. On hold it is neither (RFC 3264 §8.4).
@@ -133,10 +133,7 @@ impl Session {
     ) -> Result<(Reply, Option<Prepared>), GenerateError<E>> {
         let supported = self.policy.capabilities.as_deref();
         // RFC 5939 §3.6.2: the profile of the answer is the configuration's own.
-        let as_offered = &self
-            .policy
-            .clone()
-            .answered_profile(AnsweredProfile::AsOffered);
+        let as_offered = AnsweredProfile::AsOffered;
         let take = |alternative: Alternative<'_>| {
             let offer = &MediaSection {
                 transport: alternative.transport,
@@ -150,8 +147,8 @@ impl Session {
         let (reply, prepared) = match taken {
             Some(taken) => taken,
             None => {
-                let lines = offer.crypto_lines();
-                self.prepare_lines(offer, lines, &self.policy, address, ours, generate)?
+                let (lines, answered) = (offer.crypto_lines(), self.policy.answered_profile);
+                self.prepare_lines(offer, lines, answered, address, ours, generate)?
             }
         };
         let reply = Reply {
@@ -166,38 +163,33 @@ impl Session {
         &self,
         offer: &MediaSection<'_>,
         lines: impl Iterator<Item = (usize, &'l str)>,
-        policy: &Policy,
+        answered: AnsweredProfile,
         address: Option<SocketAddr>,
         ours: OurSide,
         generate: &mut impl FnMut(CryptoSuite) -> Result<MasterKey, E>,
     ) -> Result<(Reply, Option<Prepared>), GenerateError<E>> {
-        let (mut diagnoses, mut lines) = decision::examine(lines, policy);
+        let (mut diagnoses, mut lines) = decision::examine(lines, &self.policy);
         if let (true, Some(now)) = (self.policy.keeps_suite, self.agreement()) {
             let is_current = |line: &CryptoAttribute| line.suite() == now.theirs.suite();
             if lines.iter().any(is_current) {
                 lines.retain(is_current);
             }
         }
+        let policy = &self.policy;
         let weighed = answer::weigh(offer, policy, self.signalling, &diagnoses, lines);
         let agreed = match weighed {
             Ok((profile, theirs)) => {
                 let tag = theirs.tag();
-                let agreed = self.accept(profile, theirs, address, ours, generate)?;
+                let agreed = self.accept(answered.to(profile), theirs, address, ours, generate)?;
                 if agreed.is_ok() {
                     decision::mark_chosen(&mut diagnoses, tag);
                 }
                 agreed
             }
-            Err(Decision::PlainRtp(plain)) => self.go_plain(plain),
-            Err(Decision::PortZero) => Ok((None, Outcome::PortZero)),
-            Err(Decision::Reject(rejection)) => Err(rejection.reason),
-            Err(decided) => {
-                let response = match decided {
-                    Decision::PassOn => Response::PassOn,
-                    _ => Response::NotSdes,
-                };
-                return Ok((Reply::new(response, diagnoses), None));
-            }
+            Err(Response::PlainRtp(plain)) => self.go_plain(plain),
+            Err(Response::PortZero) => Ok((None, Outcome::PortZero)),
+            Err(Response::Reject(rejection)) => Err(rejection.reason),
+            Err(response) => return Ok((Reply::new(response, diagnoses), None)),
         };
         let (response, prepared) = match agreed {
             Err(reason) => (Response::Reject(Rejection::by_answerer(reason)), None),
