@@ -1,0 +1,282 @@
+//! The way of a packet through a sender (RFC 3711 §3.3, §3.4).
+
+use alloc::vec::Vec;
+
+use super::Sender;
+use crate::context::Context;
+use crate::error::{HeaderError, ProtectError};
+use crate::header::{MAX_PACKET, Plane, RTCP_FIXED, RtpHeader, rtcp_ssrc};
+use crate::index::{OutOfRange, PacketIndex};
+use crate::layout::{EncryptedPortion, Laid, Layout, esrtcp_word};
+use crate::replay::Refused;
+use crate::ring::RingKey;
+use crate::statistics::{Counting, ProtectErrorCounts};
+use crate::stream::{Slot, SrtcpCounter, Stream, TableFull};
+use crate::transform::{HeaderUse, Position};
+
+type SendStream = Stream<SrtcpCounter, ProtectErrorCounts>;
+
+/// Where the plain packet is.
+#[derive(Clone, Copy)]
+pub(super) enum Source<'a> {
+    /// In so many bytes at the beginning of the output.
+    InPlace(usize),
+    From(&'a [u8]),
+}
+
+impl Sender {
+    pub(super) fn protect<'b>(
+        &mut self,
+        plane: Plane,
+        source: Source<'_>,
+        out: &'b mut [u8],
+    ) -> Result<&'b mut [u8], ProtectError> {
+        let sealed = match plane {
+            Plane::Rtp => self.seal_rtp(source, out),
+            Plane::Rtcp => self.seal_rtcp(source, out),
+        };
+        match sealed {
+            Ok(total) => Ok(out.get_mut(..total).unwrap_or_default()),
+            Err(error) => {
+                let packet = plain_packet(source, out, 0).unwrap_or_default();
+                self.context.count_error(plane, packet, &error);
+                Err(error)
+            }
+        }
+    }
+
+    pub(super) fn protect_vec(
+        &mut self,
+        plane: Plane,
+        packet: &mut Vec<u8>,
+    ) -> Result<(), ProtectError> {
+        let len = packet.len();
+        let overhead = match plane {
+            Plane::Rtp => self.rtp_overhead(),
+            Plane::Rtcp => self.rtcp_overhead(),
+        };
+        packet.resize(len + overhead, 0);
+        let sealed = self
+            .protect(plane, Source::InPlace(len), packet)
+            .map(|packet| packet.len());
+        packet.truncate(sealed.unwrap_or(len));
+        sealed.map(|_| ())
+    }
+
+    /// Returns the length of the SRTP packet.
+    fn seal_rtp(&mut self, source: Source<'_>, out: &mut [u8]) -> Result<usize, ProtectError> {
+        match self.context.formats.rtp_portion {
+            EncryptedPortion::Nothing | EncryptedPortion::Payload => {
+                self.seal_rtp_with(source, out, HeaderUse::Clear)
+            }
+            _ => self.seal_rtp_and_header(source, out),
+        }
+    }
+
+    /// With elements of header extensions encrypted (RFC 6904), or cryptex (RFC 9335); returns the length of the SRTP packet.
+    #[cold]
+    #[inline(never)]
+    fn seal_rtp_and_header(
+        &mut self,
+        source: Source<'_>,
+        out: &mut [u8],
+    ) -> Result<usize, ProtectError> {
+        let plain = plain_packet(source, out, self.rtp_overhead())?;
+        let ssrc = RtpHeader::parse(plain)?.ssrc;
+        let header_use = HeaderUse::of(plain, self.context.formats.cryptex)
+            .map_err(|profile| ProtectError::CryptexProfile { ssrc, profile })?;
+        self.seal_rtp_with(source, out, header_use)
+    }
+
+    /// RFC 3711 §3.3, the sender's steps; returns the length of the SRTP packet. Inlined, so that those for headers in the
+    /// clear are no longer for the others.
+    #[inline(always)]
+    fn seal_rtp_with(
+        &mut self,
+        source: Source<'_>,
+        out: &mut [u8],
+        header_use: HeaderUse,
+    ) -> Result<usize, ProtectError> {
+        let plain = plain_packet(source, out, self.context.formats.rtp.len())?;
+        let header = RtpHeader::parse(plain)?;
+        let formats = &self.context.formats;
+        let more = header_use.grows_by();
+        let layout = formats.rtp.behind(header.len + more, plain.len() + more);
+        let mut packet = room_for(layout, out)?;
+
+        let (slot, index) = self.next_rtp_index(header)?;
+        let at = Position {
+            plane: Plane::Rtp,
+            ssrc: header.ssrc,
+            index: index.value(),
+        };
+        let enciphers = self.context.formats.enciphers_rtp;
+        let elements = match header_use {
+            HeaderUse::Elements => self.context.formats.encrypted_elements,
+            _ => None,
+        };
+        let (key, stream) = self.key_and_stream(slot, header.ssrc)?;
+
+        // Nothing below can fail.
+        stream.rtp.mark_sent(index);
+        stream
+            .statistics
+            .count_packet(Plane::Rtp, packet.plain_len());
+        place(key, &mut packet, source);
+        if let Some(ids) = &elements {
+            key.xor_elements(ids, packet.header_mut(), at);
+        }
+        if matches!(header_use, HeaderUse::Marks(_) | HeaderUse::Inserts) {
+            return Ok(seal_cryptex(key, &mut packet, at, header_use));
+        }
+        Ok(seal(key, &mut packet, at, enciphers))
+    }
+
+    /// RFC 3711 §3.4; returns the length of the SRTCP packet.
+    fn seal_rtcp(&mut self, source: Source<'_>, out: &mut [u8]) -> Result<usize, ProtectError> {
+        let plain = plain_packet(source, out, self.rtcp_overhead())?;
+        let ssrc = rtcp_ssrc(plain)?;
+        let layout = self.context.formats.rtcp.behind(RTCP_FIXED, plain.len());
+        let mut packet = room_for(layout, out)?;
+
+        let slot = self.context.streams.find(ssrc);
+        let counter = self
+            .context
+            .streams
+            .at(slot)
+            .map_or(SrtcpCounter::NONE, |s| s.srtcp);
+        let plane = Plane::Rtcp;
+        let index = counter
+            .next(self.options.first_srtcp_index)
+            .ok_or(ProtectError::IndexExhausted { ssrc, plane })?;
+        let at = Position {
+            plane,
+            ssrc,
+            index: index.into(),
+        };
+        let enciphers = self.context.formats.enciphers_rtcp;
+        let (key, stream) = self.key_and_stream(slot, ssrc)?;
+
+        // Nothing below can fail.
+        stream.srtcp.mark_sent(index);
+        stream.statistics.count_packet(plane, packet.plain_len());
+        place(key, &mut packet, source);
+        packet.write_word(esrtcp_word(enciphers, at.index));
+        Ok(seal(key, &mut packet, at, enciphers))
+    }
+
+    /// The index for the next packet of a stream: never one that was used.
+    #[inline(always)]
+    fn next_rtp_index(&self, header: RtpHeader) -> Result<(Slot, PacketIndex), ProtectError> {
+        let RtpHeader { ssrc, seq, .. } = header;
+        let slot = self.context.streams.find(ssrc);
+        let initial_roc = self.context.options.initial_roc;
+        let Some(stream) = self.context.streams.at(slot) else {
+            return Ok((slot, PacketIndex::new(initial_roc, seq)));
+        };
+        let index = stream.rtp.next(seq, initial_roc).map_err(|end| match end {
+            OutOfRange::Below => ProtectError::IndexTooOld { ssrc, seq },
+            OutOfRange::Above => ProtectError::IndexExhausted {
+                ssrc,
+                plane: Plane::Rtp,
+            },
+        })?;
+        match stream.rtp.check(index) {
+            Ok(()) => Ok((slot, index)),
+            Err(Refused::Replayed) if self.options.allow_identical_retransmission => {
+                Ok((slot, index))
+            }
+            Err(Refused::Replayed) => Err(ProtectError::IndexReused {
+                ssrc,
+                index: index.value(),
+            }),
+            Err(Refused::TooOld) => Err(ProtectError::IndexTooOld { ssrc, seq }),
+        }
+    }
+
+    /// The selected key, if it is not used up, and the stream at `slot`, if there is room for it.
+    fn key_and_stream(
+        &mut self,
+        slot: Slot,
+        ssrc: u32,
+    ) -> Result<(&mut RingKey, &mut SendStream), ProtectError> {
+        let Context {
+            ring,
+            streams,
+            options,
+            ..
+        } = &mut self.context;
+        let key = ring
+            .get_mut(self.selected)
+            .ok_or(ProtectError::KeyExpired)?;
+        if key.usage().is_expired() {
+            return Err(ProtectError::KeyExpired);
+        }
+        let stream = streams.admit(slot, ssrc, || Stream::new(options.window));
+        let full = |TableFull { most }| ProtectError::TooManyStreams { ssrc, most };
+        let stream = stream.map_err(full)?;
+        stream.removed_under = None;
+        Ok((key, stream))
+    }
+}
+
+/// The bytes of the plain packet, which becomes `overhead` bytes longer.
+#[inline(always)]
+fn plain_packet<'a>(
+    source: Source<'a>,
+    out: &'a [u8],
+    overhead: usize,
+) -> Result<&'a [u8], ProtectError> {
+    match source {
+        Source::From(packet) => Ok(packet),
+        Source::InPlace(len) => out.get(..len).ok_or(ProtectError::BufferTooSmall {
+            needed: len.saturating_add(overhead),
+        }),
+    }
+}
+
+/// Lays the protected packet out in `out`.
+#[inline(always)]
+fn room_for(layout: Layout, out: &mut [u8]) -> Result<Laid<&mut [u8]>, ProtectError> {
+    let needed = layout.total();
+    if needed > MAX_PACKET {
+        // No receiver takes it.
+        let (length, most) = (needed, MAX_PACKET);
+        return Err(HeaderError::TooLong { length, most }.into());
+    }
+    layout
+        .over_mut(out)
+        .ok_or(ProtectError::BufferTooSmall { needed })
+}
+
+/// Writes the plain packet and the MKI.
+#[inline(always)]
+fn place(key: &RingKey, packet: &mut Laid<&mut [u8]>, source: Source<'_>) {
+    if let Source::From(plain) = source {
+        packet.write_plain(plain);
+    }
+    packet.write_mki(key.mki_bytes());
+}
+
+/// Enciphers the payload and writes the tag; returns the length of the packet.
+#[inline]
+fn seal(key: &mut RingKey, packet: &mut Laid<&mut [u8]>, at: Position, enciphers: bool) -> usize {
+    key.transform(at).seal(packet, at, enciphers);
+    key.count(at);
+    packet.total()
+}
+
+/// The same with cryptex.
+#[cold]
+#[inline(never)]
+fn seal_cryptex(
+    key: &mut RingKey,
+    packet: &mut Laid<&mut [u8]>,
+    at: Position,
+    header_use: HeaderUse,
+) -> usize {
+    header_use.apply(packet.plain_mut());
+    key.transform(at).seal_cryptex(packet, at);
+    key.count(at);
+    packet.total()
+}
