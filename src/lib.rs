@@ -59,7 +59,6 @@ mod receiver;
 
 // How keys come to a context.
 pub mod sdes;
-pub mod sip_stacks;
 pub mod dtls;
 mod demux;
 
@@ -73,6 +72,11 @@ mod ring;
 mod statistics;
 mod error;
 mod primitives;
+
+// Pages without code.
+pub mod sip_stacks;
+pub mod past_bugs;
+pub mod security;
 
 #[cfg(test)]
 mod test_vectors;
