@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 /// Every dependency, and the only files in `src/` (or folders, ending in `/`) that name it. A dependency that is
 /// not listed here is a decision to be taken.
 #[rustfmt::skip]
-const DEPENDENCIES: [(&str, &[&str]); 10] = [
-    // Cryptography stands behind one file.
+const DEPENDENCIES: [(&str, &[&str]); 11] = [
+    // Cryptography stands behind one file, and one more for each cipher of a feature.
     ("aes",       &["primitives.rs"]),
+    ("aria",      &["primitives/aria.rs"]),
     ("ctr",       &["primitives.rs"]),
     ("ghash",     &["primitives.rs"]),
     ("hmac",      &["primitives.rs"]),
@@ -24,7 +25,7 @@ const DEPENDENCIES: [(&str, &[&str]); 10] = [
 ];
 
 /// What only features turn on.
-const OPTIONAL: [&str; 1] = ["getrandom"];
+const OPTIONAL: [&str; 2] = ["aria", "getrandom"];
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
