@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 /// Every dependency, and the only files in `src/` (or folders, ending in `/`) that name it. A dependency that is
 /// not listed here is a decision to be taken.
 #[rustfmt::skip]
-const DEPENDENCIES: [(&str, &[&str]); 11] = [
+const DEPENDENCIES: [(&str, &[&str]); 12] = [
     // Cryptography stands behind one file, and one more for each cipher of a feature.
     ("aes",       &["primitives.rs"]),
     ("aria",      &["primitives/aria.rs"]),
@@ -17,6 +17,8 @@ const DEPENDENCIES: [(&str, &[&str]); 11] = [
     ("hmac",      &["primitives.rs"]),
     ("sha1",      &["primitives.rs"]),
     ("subtle",    &["primitives.rs"]),
+    // Where packets come in.
+    ("bytes",     &["bytes_mut.rs"]),
     // Where keys come in.
     ("base64ct",  &["key.rs"]),
     ("getrandom", &["key.rs"]),
@@ -25,7 +27,7 @@ const DEPENDENCIES: [(&str, &[&str]); 11] = [
 ];
 
 /// What only features turn on.
-const OPTIONAL: [&str; 2] = ["aria", "getrandom"];
+const OPTIONAL: [&str; 3] = ["aria", "bytes", "getrandom"];
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
