@@ -66,8 +66,8 @@ pub const fn exported_len(suite: CryptoSuite) -> usize {
 
 /// **Secret:** splits what the exporter gave, [`exported_len`] bytes of it: client key, server key, client salt, server salt (RFC 5764 §4.2).
 ///
-/// Under the profiles of RFC 5764 both keys have a [lifetime](Lifetime) of 2^31 packets, their `maximum_lifetime` (§4.1.2); those of RFC 7714 have
-/// the suite's own.
+/// Under the profiles of RFC 5764 both keys have a [lifetime](Lifetime) of 2^31 packets, their `maximum_lifetime` (§4.1.2); under those of RFC 7714
+/// and RFC 8269, and suites without a profile, they have the suite's own.
 ///
 /// # Errors
 /// [`KeyError::Exported`] if there are more or fewer bytes.
@@ -107,9 +107,13 @@ pub fn split_secret(suite: CryptoSuite, exported: &[u8], role: Role) -> Result<K
 
 fn with_lifetime(key: MasterKey) -> MasterKey {
     match Lifetime::new(1 << 31) {
-        Ok(lifetime) if !key.suite().is_aead() => key.with_lifetime(lifetime),
+        Ok(lifetime) if is_of_rfc_5764(key.suite()) => key.with_lifetime(lifetime),
         _ => key,
     }
+}
+
+fn is_of_rfc_5764(suite: CryptoSuite) -> bool {
+    matches!(suite.dtls_srtp_profile(), Some(1..=6))
 }
 
 #[cfg(test)]
@@ -128,12 +132,28 @@ mod tests {
             (S::NullHmacSha1_32, 6),
             (S::AeadAes128Gcm, 7),
             (S::AeadAes256Gcm, 8),
+            #[cfg(feature = "aria")]
+            (S::Aria128CtrHmacSha1_80, 11),
+            #[cfg(feature = "aria")]
+            (S::Aria128CtrHmacSha1_32, 12),
+            #[cfg(feature = "aria")]
+            (S::Aria256CtrHmacSha1_80, 13),
+            #[cfg(feature = "aria")]
+            (S::Aria256CtrHmacSha1_32, 14),
+            #[cfg(feature = "aria")]
+            (S::AeadAria128Gcm, 15),
+            #[cfg(feature = "aria")]
+            (S::AeadAria256Gcm, 16),
         ] {
             assert_eq!(suite.dtls_srtp_profile(), Some(number));
             assert_eq!(CryptoSuite::from_dtls_srtp_profile(number), Some(suite));
         }
         let known = |number| CryptoSuite::from_dtls_srtp_profile(number).is_some();
-        assert_eq!((0..=u16::MAX).filter(|number| known(*number)).count(), 6);
+        let count = 6 + if cfg!(feature = "aria") { 6 } else { 0 };
+        assert_eq!(
+            (0..=u16::MAX).filter(|number| known(*number)).count(),
+            count
+        );
     }
 
     #[test]
@@ -199,6 +219,11 @@ mod tests {
             (CryptoSuite::AesCm128HmacSha1_80, Some(1 << 31)),
             (CryptoSuite::NullHmacSha1_32, Some(1 << 31)),
             (CryptoSuite::AeadAes256Gcm, None),
+            (CryptoSuite::AesCm128NullAuth, None),
+            #[cfg(feature = "aria")]
+            (CryptoSuite::Aria128CtrHmacSha1_80, None),
+            #[cfg(feature = "aria")]
+            (CryptoSuite::AeadAria256Gcm, None),
         ] {
             let exported: Vec<u8> = (0..).take(exported_len(suite)).collect();
             let keys = split_secret(suite, &exported, Role::Client).unwrap();

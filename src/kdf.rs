@@ -1,10 +1,10 @@
-//! Master key → session keys (RFC 3711 §4.3, RFC 6188 §3, RFC 7714 §11).
+//! Master key → session keys (RFC 3711 §4.3, RFC 6188 §3, RFC 7714 §11, RFC 8269 §3).
 
 use zeroize::Zeroizing;
 
 use crate::header::Plane;
 use crate::key::MasterKey;
-use crate::primitives::{Aes, BLOCK};
+use crate::primitives::{BLOCK, BlockCipher};
 
 /// How often session keys are derived anew: every 2^n packets (RFC 3711 §4.3.1, `KDR` in RFC 4568 §6.3.1).
 ///
@@ -52,7 +52,7 @@ pub(crate) enum Purpose {
 
 /// The key derivation function, keyed with one master key.
 pub(crate) struct Kdf {
-    prf: Aes,
+    prf: BlockCipher,
     /// The master salt, right-padded with zeros to 14 bytes: that is how a 12-byte salt (RFC 7714) enters the
     /// derivation in every deployed implementation and in the errata of RFC 7714; aligning it at the
     /// right, as RFC 3711 §4.3.1 might be read, gives keys that nobody else has.
@@ -60,14 +60,14 @@ pub(crate) struct Kdf {
 }
 
 impl Kdf {
-    /// Keys the pseudo-random function: AES in counter mode with the master key, whatever its length
-    /// (RFC 3711 §4.3.3, RFC 6188 §3).
+    /// Keys the pseudo-random function: the suite's block cipher in counter mode with the master key, whatever its length
+    /// (RFC 3711 §4.3.3, RFC 6188 §3, RFC 8269 §3).
     pub(crate) fn new(key: &MasterKey) -> Self {
         let mut salt = Zeroizing::new([0; 14]);
         copy(&mut *salt, key.master_salt());
-        let size = key.suite().aes_key_size();
+        let algorithm = key.suite().algorithm();
         Self {
-            prf: Aes::new(size, |prf_key| copy(prf_key, key.master_key())),
+            prf: BlockCipher::new(algorithm, |prf_key| copy(prf_key, key.master_key())),
             salt,
         }
     }
@@ -117,19 +117,24 @@ mod tests {
     use alloc::{string::String, vec, vec::Vec};
     use serde::Deserialize;
 
-    /// Any suite whose keys have that length will do: the derivation is the same.
+    /// Any suite under AES whose keys have that length will do: the derivation is the same.
     fn kdf(master_key: &[u8], master_salt: &[u8]) -> Kdf {
-        let suite = CryptoSuite::ALL
-            .into_iter()
-            .find(|suite| {
-                (suite.key_len(), suite.salt_len()) == (master_key.len(), master_salt.len())
-            })
-            .unwrap();
+        let suite = match master_key.len() {
+            16 => CryptoSuite::AesCm128HmacSha1_80,
+            24 => CryptoSuite::Aes192CmHmacSha1_80,
+            _ => CryptoSuite::Aes256CmHmacSha1_80,
+        };
+        kdf_of(suite, master_key, master_salt)
+    }
+
+    fn kdf_of(suite: CryptoSuite, master_key: &[u8], master_salt: &[u8]) -> Kdf {
         Kdf::new(&MasterKey::from_key_and_salt(suite, master_key, master_salt).unwrap())
     }
 
     #[derive(Deserialize)]
     struct RfcCase {
+        /// AES if it is not there.
+        suite: Option<String>,
         master_key: Hex,
         master_salt: Hex,
         kdr: u64,
@@ -148,7 +153,11 @@ mod tests {
     fn check_rfc(case: &RfcCase, keys: usize) {
         assert_eq!(case.derived.len(), keys);
         assert_eq!((case.kdr, case.index), (0, 0));
-        let kdf = kdf(&case.master_key.0, &case.master_salt.0);
+        let (key, salt) = (&case.master_key.0, &case.master_salt.0);
+        let kdf = match &case.suite {
+            Some(suite) => kdf_of(suite.parse().unwrap(), key, salt),
+            None => kdf(key, salt),
+        };
         for derived in &case.derived {
             let purpose = match derived.name.as_str() {
                 "cipher_key" => Purpose::Encryption,
@@ -175,6 +184,14 @@ mod tests {
     #[test]
     fn session_keys_agree_with_rfc_6188_for_aes_192_and_256() {
         read("rfc6188_key_derivation.json", 2)
+            .iter()
+            .for_each(|case| check_rfc(case, 3));
+    }
+
+    #[cfg(feature = "aria")]
+    #[test]
+    fn session_keys_agree_with_rfc_8269_a_3_for_aria() {
+        read("rfc8269_key_derivation.json", 2)
             .iter()
             .for_each(|case| check_rfc(case, 3));
     }

@@ -22,9 +22,59 @@
 //!
 //! # Threads
 //!
-//! Contexts are `Send` and `Sync`, and protecting or unprotecting takes `&mut`: RTP and RTCP of one direction share one lock, if there
+//! Every public type is `Send` and `Sync` (`tests/threads.rs`). Protecting or unprotecting takes `&mut`: RTP and RTCP of one direction share one lock, if there
 //! is one. Work spreads over threads by session and by direction. SSRCs of one direction can be spread too, a context for each
 //! thread, on the receiving side even with copies of one key; senders that share a key would have to divide its lifetime.
+//!
+//! # Without an operating system
+//!
+//! Without its default features the crate needs an allocator and nothing else: neither `std` nor a source of random bytes nor a clock. All that
+//! makes keys takes them from the caller: [`MasterKey::generate_with`] has random bytes filled in, and
+//! [`Offer::with`](sdes::Offer::with), [`Answer::to_with`](sdes::Answer::to_with), [`Answer::in_session_with`](sdes::Answer::in_session_with),
+//! [`Session::offer_with`](sdes::Session::offer_with), [`Session::offered_with`](sdes::Session::offered_with) and
+//! [`Session::offered_in_session_with`](sdes::Session::offered_in_session_with) call for keys as they need them. Nothing else here is random.
+//! The bytes have to come from a cryptographic generator: who can guess them has the call.
+//!
+//! ```
+//! use srtp_sdes::sdes::{Accepted, Answer, Decision, MediaSection, Offer, Policy, Signalling};
+//! use srtp_sdes::{CryptoSuite, MasterKey};
+//!
+//! # struct Fault;
+//! # fn hardware_random(bytes: &mut [u8]) -> Result<(), Fault> {
+//! #     use std::sync::atomic::{AtomicU8, Ordering};
+//! #     static NEXT: AtomicU8 = AtomicU8::new(1);
+//! #     bytes.fill(NEXT.fetch_add(1, Ordering::Relaxed));
+//! #     Ok(())
+//! # }
+//! // What the board has: fn hardware_random(bytes: &mut [u8]) -> Result<(), Fault>
+//! let generate = |suite: CryptoSuite| MasterKey::generate_with(suite, hardware_random);
+//! let policy = Policy::strong().suites(&[CryptoSuite::AeadAes128Gcm]);
+//!
+//! # fn main_() -> Option<()> {
+//! # let policy = Policy::strong().suites(&[CryptoSuite::AeadAes128Gcm]);
+//! # let generate = |suite: CryptoSuite| MasterKey::generate_with(suite, hardware_random);
+//! let mut offer = Offer::with(&policy, Signalling::Secure, generate).ok()?;
+//! let line = offer.attributes().next()?.secret_line(); // goes out in SDP
+//!
+//! // At the other end:
+//! let offered = MediaSection { transport: "RTP/SAVP", port: 4000, attributes: &[&line] };
+//! let answer = Answer::to_with(&offered, &policy, Signalling::Secure, generate).ok()?;
+//! let Decision::Srtp(srtp) = answer.decision else { return None };
+//! let line = srtp.attribute.secret_line(); // comes back
+//! let (mut sender, _) = srtp.into_contexts();
+//!
+//! // And here again:
+//! let answered = MediaSection { transport: "RTP/SAVP", port: 5000, attributes: &[&line] };
+//! let Accepted::Srtp(mut srtp) = offer.accept(&answered) else { return None };
+//!
+//! let rtp = [0x80, 0, 0, 1, 0, 0, 0, 160, 0xca, 0xfe, 0xba, 0xbe, b'h', b'i'];
+//! let mut buf = [0; 64];
+//! let srtp_packet = sender.protect_rtp_into(&rtp, &mut buf).ok()?;
+//! assert_eq!(srtp.receiver.unprotect_rtp(srtp_packet), Ok(&mut rtp.clone()[..]));
+//! # Some(())
+//! # }
+//! # main_().unwrap();
+//! ```
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(missing_docs, unreachable_pub)]
@@ -61,6 +111,10 @@ mod receiver;
 pub mod sdes;
 pub mod dtls;
 mod demux;
+
+// Other containers of packets.
+#[cfg(feature = "bytes")]
+mod bytes_mut;
 
 // What feeds it.
 mod context;

@@ -1,8 +1,11 @@
-//! AES, HMAC-SHA1 and GHASH, and the only file that names the crates they come from.
+//! Block ciphers, HMAC-SHA1 and GHASH. The crates they come from are named here and below, and nowhere else.
 //!
 //! Keys are scheduled once; what a packet costs is its blocks. Every type wipes its key schedule when dropped.
 
-use aes::cipher::{Array, BlockCipherEncrypt, InnerIvInit, KeyInit, StreamCipherCore};
+#[cfg(feature = "aria")]
+mod aria;
+
+use aes::cipher::{Array, BlockCipherEncrypt, InnerIvInit, KeyInit, StreamCipherCore, consts::U16};
 use aes::{Aes128Enc, Aes192Enc, Aes256Enc};
 use ghash::{GHash, universal_hash::UniversalHash};
 use hmac::{Hmac, Mac};
@@ -10,48 +13,65 @@ use sha1::{Digest, Sha1};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-/// Bytes of an AES block.
+/// Bytes of a block, the same for every cipher.
 pub(crate) const BLOCK: usize = 16;
 /// Bytes that HMAC-SHA1 gives before truncation, and of its session key (RFC 3711 §5.2).
 pub(crate) const SHA1_LEN: usize = 20;
 
-/// AES in the encrypting direction, the only one that SRTP has.
-pub(crate) enum Aes {
+/// A block cipher under its key, in the encrypting direction, the only one that SRTP has.
+pub(crate) enum BlockCipher {
     Aes128(Aes128Enc),
     Aes192(Aes192Enc),
     Aes256(Aes256Enc),
+    #[cfg(feature = "aria")]
+    Aria128(aria::Aria128),
+    #[cfg(feature = "aria")]
+    Aria256(aria::Aria256),
 }
 
-/// The three sizes of AES key.
+/// The block ciphers, by the size of their keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum AesKeySize {
+pub(crate) enum Algorithm {
     Aes128,
     Aes192,
     Aes256,
+    #[cfg(feature = "aria")]
+    Aria128,
+    #[cfg(feature = "aria")]
+    Aria256,
 }
 
-impl AesKeySize {
-    pub(crate) const fn bytes(self) -> usize {
+impl Algorithm {
+    /// Bytes of the key.
+    pub(crate) const fn key_len(self) -> usize {
         match self {
             Self::Aes128 => 16,
             Self::Aes192 => 24,
             Self::Aes256 => 32,
+            #[cfg(feature = "aria")]
+            Self::Aria128 => 16,
+            #[cfg(feature = "aria")]
+            Self::Aria256 => 32,
         }
     }
 }
 
-impl Aes {
-    /// Schedules the key that `fill` writes into a slice of `size` bytes, and wipes the slice.
-    pub(crate) fn new(size: AesKeySize, fill: impl FnOnce(&mut [u8])) -> Self {
+impl BlockCipher {
+    /// Schedules the key that `fill` writes into a slice of as many bytes as the algorithm takes, and wipes the slice.
+    pub(crate) fn new(algorithm: Algorithm, fill: impl FnOnce(&mut [u8])) -> Self {
         fn key<const N: usize>(fill: impl FnOnce(&mut [u8])) -> Zeroizing<[u8; N]> {
             let mut key = Zeroizing::new([0; N]);
             fill(&mut *key);
             key
         }
-        match size {
-            AesKeySize::Aes128 => Self::Aes128(Aes128Enc::new((&*key::<16>(fill)).into())),
-            AesKeySize::Aes192 => Self::Aes192(Aes192Enc::new((&*key::<24>(fill)).into())),
-            AesKeySize::Aes256 => Self::Aes256(Aes256Enc::new((&*key::<32>(fill)).into())),
+        match algorithm {
+            Algorithm::Aes128 => Self::Aes128(Aes128Enc::new((&*key::<16>(fill)).into())),
+            Algorithm::Aes192 => Self::Aes192(Aes192Enc::new((&*key::<24>(fill)).into())),
+            Algorithm::Aes256 => Self::Aes256(Aes256Enc::new((&*key::<32>(fill)).into())),
+            #[cfg(feature = "aria")]
+            Algorithm::Aria128 => Self::Aria128(aria::Aria128::new((&*key::<16>(fill)).into())),
+            #[cfg(feature = "aria")]
+            Algorithm::Aria256 => Self::Aria256(aria::Aria256::new((&*key::<32>(fill)).into())),
         }
     }
 
@@ -63,6 +83,8 @@ impl Aes {
             Self::Aes128(aes) => aes.encrypt_block(&mut block),
             Self::Aes192(aes) => aes.encrypt_block(&mut block),
             Self::Aes256(aes) => aes.encrypt_block(&mut block),
+            #[cfg(feature = "aria")]
+            Self::Aria128(_) | Self::Aria256(_) => self.encrypt_block_aside(&mut block),
         }
         block.into()
     }
@@ -73,27 +95,30 @@ impl Aes {
     /// a packet at most 2^16 blocks, GCM starts its 32 bits at 2: neither carries into the nonce.
     #[inline]
     pub(crate) fn xor_keystream(&self, first: &[u8; BLOCK], data: &mut [u8]) {
-        fn run<A: BlockCipherEncrypt<BlockSize = aes::cipher::consts::U16>>(
-            aes: &A,
-            first: &[u8; BLOCK],
-            data: &mut [u8],
-        ) {
-            type Ctr128Be<'a, A> = ctr::CtrCore<&'a A, ctr::flavors::Ctr128BE>;
-            let mut keystream = Ctr128Be::inner_iv_init(aes, first.into());
-            let (blocks, rest) = Array::slice_as_chunks_mut(data);
-            keystream.apply_keystream_blocks(blocks);
-            if !rest.is_empty() {
-                let mut last = Array::default();
-                keystream.write_keystream_block(&mut last);
-                for (byte, key) in rest.iter_mut().zip(last) {
-                    *byte ^= key;
-                }
-            }
-        }
         match self {
-            Self::Aes128(aes) => run(aes, first, data),
-            Self::Aes192(aes) => run(aes, first, data),
-            Self::Aes256(aes) => run(aes, first, data),
+            Self::Aes128(aes) => xor_keystream(aes, first, data),
+            Self::Aes192(aes) => xor_keystream(aes, first, data),
+            Self::Aes256(aes) => xor_keystream(aes, first, data),
+            #[cfg(feature = "aria")]
+            Self::Aria128(_) | Self::Aria256(_) => self.xor_keystream_aside(first, data),
+        }
+    }
+}
+
+fn xor_keystream<C: BlockCipherEncrypt<BlockSize = U16>>(
+    cipher: &C,
+    first: &[u8; BLOCK],
+    data: &mut [u8],
+) {
+    type Ctr128Be<'a, C> = ctr::CtrCore<&'a C, ctr::flavors::Ctr128BE>;
+    let mut keystream = Ctr128Be::inner_iv_init(cipher, first.into());
+    let (blocks, rest) = Array::slice_as_chunks_mut(data);
+    keystream.apply_keystream_blocks(blocks);
+    if !rest.is_empty() {
+        let mut last = Array::default();
+        keystream.write_keystream_block(&mut last);
+        for (byte, key) in rest.iter_mut().zip(last) {
+            *byte ^= key;
         }
     }
 }
@@ -123,27 +148,27 @@ impl HmacSha1 {
     }
 }
 
-/// AES-GCM (NIST SP 800-38D) for 12-byte nonces, in two halves: authenticate and encipher.
+/// GCM (NIST SP 800-38D) for 12-byte nonces, in two halves: authenticate and encipher.
 ///
 /// SRTP needs the halves apart. Opening must not write before the tag is verified, a monitor
 /// verifies without deciphering, and SRTCP authenticates data in two pieces (RFC 7714 §9.3).
 pub(crate) struct Gcm {
-    aes: Aes,
+    cipher: BlockCipher,
     ghash: GHash,
 }
 
 impl Gcm {
-    /// Derives the hash key from a scheduled AES key.
-    pub(crate) fn new(aes: Aes) -> Self {
-        let h = Zeroizing::new(aes.encrypt_block(&[0; BLOCK]));
+    /// Derives the hash key with the block cipher under its key.
+    pub(crate) fn new(cipher: BlockCipher) -> Self {
+        let h = Zeroizing::new(cipher.encrypt_block(&[0; BLOCK]));
         let ghash = GHash::new((&*h).into());
-        Self { aes, ghash }
+        Self { cipher, ghash }
     }
 
     /// Enciphers or deciphers `data`.
     #[inline]
     pub(crate) fn xor_keystream(&self, nonce: &[u8; 12], data: &mut [u8]) {
-        self.aes.xor_keystream(&counter_block(nonce, 2), data);
+        self.cipher.xor_keystream(&counter_block(nonce, 2), data);
     }
 
     /// The full tag over associated data `aad` followed by `more_aad` (at most 16 bytes), and `ciphertext`.
@@ -171,7 +196,7 @@ impl Gcm {
         let lengths = lengths(aad.len() + more_aad.len(), ciphertext.len());
         ghash.update(&[Array::from(lengths)]);
 
-        let mut tag = self.aes.encrypt_block(&counter_block(nonce, 1));
+        let mut tag = self.cipher.encrypt_block(&counter_block(nonce, 1));
         for (t, g) in tag.iter_mut().zip(ghash.finalize()) {
             *t ^= g;
         }
@@ -202,7 +227,7 @@ impl Gcm {
         let lengths = lengths(BLOCK, first.len() + second.len());
         ghash.update(&[Array::from(lengths)]);
 
-        let mut tag = self.aes.encrypt_block(&counter_block(nonce, 1));
+        let mut tag = self.cipher.encrypt_block(&counter_block(nonce, 1));
         for (t, g) in tag.iter_mut().zip(ghash.finalize()) {
             *t ^= g;
         }
@@ -296,12 +321,12 @@ mod tests {
     }
 
     fn check_keystream(case: &KeystreamCase) {
-        let size = match case.session_key.0.len() {
-            16 => AesKeySize::Aes128,
-            24 => AesKeySize::Aes192,
-            _ => AesKeySize::Aes256,
+        let algorithm = match case.session_key.0.len() {
+            16 => Algorithm::Aes128,
+            24 => Algorithm::Aes192,
+            _ => Algorithm::Aes256,
         };
-        let aes = Aes::new(size, |key| key.copy_from_slice(&case.session_key.0));
+        let aes = BlockCipher::new(algorithm, |key| key.copy_from_slice(&case.session_key.0));
         let mut keystream = vec![0; case.keystream_octets];
         aes.xor_keystream(case.iv.0.first_chunk().unwrap(), &mut keystream);
         for row in &case.rows {
@@ -329,8 +354,8 @@ mod tests {
 
     #[test]
     fn gcm_agrees_with_the_aes_gcm_crate_on_every_length() {
-        let gcm128 = Gcm::new(Aes::new(AesKeySize::Aes128, |key| key.fill(7)));
-        let gcm256 = Gcm::new(Aes::new(AesKeySize::Aes256, |key| key.fill(9)));
+        let gcm128 = Gcm::new(BlockCipher::new(Algorithm::Aes128, |key| key.fill(7)));
+        let gcm256 = Gcm::new(BlockCipher::new(Algorithm::Aes256, |key| key.fill(9)));
         let oracle128 = aes_gcm::Aes128Gcm::new(&[7; 16].into());
         let oracle256 = aes_gcm::Aes256Gcm::new(&[9; 32].into());
         let nonce = [3; 12];

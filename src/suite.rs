@@ -5,7 +5,7 @@
 use core::{fmt, str::FromStr};
 
 use crate::error::UnknownSuite;
-use crate::primitives::AesKeySize;
+use crate::primitives::Algorithm;
 
 /// A crypto suite: cipher, authentication and lengths, under its name in SDP (RFC 4568 §6.2).
 ///
@@ -44,6 +44,27 @@ pub enum CryptoSuite {
     NullHmacSha1_80,
     /// `NULL_HMAC_SHA1_32` (RFC 5764): authenticated with 4-byte SRTP tags, not encrypted.
     NullHmacSha1_32,
+    /// `SRTP_ARIA_128_CTR_HMAC_SHA1_80` (RFC 8269), with the feature `aria`, as all suites under ARIA. They are registered as profiles of
+    /// DTLS-SRTP; for SDP no document names them, and lines with these names are for peers that agreed on them.
+    ///
+    /// Unlike AES here, the cipher looks tables up by secret bytes: who shares a CPU's cache with it may learn of the key by timing.
+    #[cfg(feature = "aria")]
+    Aria128CtrHmacSha1_80,
+    /// `SRTP_ARIA_128_CTR_HMAC_SHA1_32` (RFC 8269): 4-byte SRTP tags.
+    #[cfg(feature = "aria")]
+    Aria128CtrHmacSha1_32,
+    /// `SRTP_ARIA_256_CTR_HMAC_SHA1_80` (RFC 8269).
+    #[cfg(feature = "aria")]
+    Aria256CtrHmacSha1_80,
+    /// `SRTP_ARIA_256_CTR_HMAC_SHA1_32` (RFC 8269): 4-byte SRTP tags.
+    #[cfg(feature = "aria")]
+    Aria256CtrHmacSha1_32,
+    /// `SRTP_AEAD_ARIA_128_GCM` (RFC 8269).
+    #[cfg(feature = "aria")]
+    AeadAria128Gcm,
+    /// `SRTP_AEAD_ARIA_256_GCM` (RFC 8269).
+    #[cfg(feature = "aria")]
+    AeadAria256Gcm,
 }
 
 /// How a payload is enciphered. The key length comes with the suite.
@@ -59,7 +80,7 @@ struct Row {
     name: &'static str,
     aliases: &'static [&'static str],
     cipher: CipherKind,
-    key: AesKeySize,
+    key: Algorithm,
     salt: usize,
     /// Bytes of the SRTP and of the SRTCP tag.
     tags: (usize, usize),
@@ -71,7 +92,9 @@ struct Row {
 /// The table: one line a suite. The aliases are names of drafts that devices still send.
 #[rustfmt::skip]
 const fn row(suite: CryptoSuite) -> Row {
-    use AesKeySize::{Aes128, Aes192, Aes256};
+    use Algorithm::{Aes128, Aes192, Aes256};
+    #[cfg(feature = "aria")]
+    use Algorithm::{Aria128, Aria256};
     use CipherKind::{CounterMode, F8, Gcm, Null};
     use CryptoSuite as S;
     const CM_192_80: &[&str] = &["AES_CM_192_HMAC_SHA1_80"];
@@ -96,17 +119,32 @@ const fn row(suite: CryptoSuite) -> Row {
         // come out of 16 + 14 bytes of master material (RFC 3711 §4.3), and that is what travels in SDP.
         S::NullHmacSha1_80     => Row { name: "NULL_HMAC_SHA1_80",       cipher: Null,        key: Aes128, salt: 14, tags: (10, 10), default_lifetime: GREATEST, dtls_profile: Some(5), aliases: &[] },
         S::NullHmacSha1_32     => Row { name: "NULL_HMAC_SHA1_32",       cipher: Null,        key: Aes128, salt: 14, tags: (4, 10),  default_lifetime: GREATEST, dtls_profile: Some(6), aliases: &[] },
+        #[cfg(feature = "aria")]
+        S::Aria128CtrHmacSha1_80 => Row { name: "SRTP_ARIA_128_CTR_HMAC_SHA1_80", cipher: CounterMode, key: Aria128, salt: 14, tags: (10, 10), default_lifetime: GREATEST, dtls_profile: Some(11), aliases: &[] },
+        #[cfg(feature = "aria")]
+        S::Aria128CtrHmacSha1_32 => Row { name: "SRTP_ARIA_128_CTR_HMAC_SHA1_32", cipher: CounterMode, key: Aria128, salt: 14, tags: (4, 10),  default_lifetime: GREATEST, dtls_profile: Some(12), aliases: &[] },
+        #[cfg(feature = "aria")]
+        S::Aria256CtrHmacSha1_80 => Row { name: "SRTP_ARIA_256_CTR_HMAC_SHA1_80", cipher: CounterMode, key: Aria256, salt: 14, tags: (10, 10), default_lifetime: GREATEST, dtls_profile: Some(13), aliases: &[] },
+        #[cfg(feature = "aria")]
+        S::Aria256CtrHmacSha1_32 => Row { name: "SRTP_ARIA_256_CTR_HMAC_SHA1_32", cipher: CounterMode, key: Aria256, salt: 14, tags: (4, 10),  default_lifetime: GREATEST, dtls_profile: Some(14), aliases: &[] },
+        #[cfg(feature = "aria")]
+        S::AeadAria128Gcm        => Row { name: "SRTP_AEAD_ARIA_128_GCM",         cipher: Gcm,         key: Aria128, salt: 12, tags: (16, 16), default_lifetime: GREATEST, dtls_profile: Some(15), aliases: &[] },
+        #[cfg(feature = "aria")]
+        S::AeadAria256Gcm        => Row { name: "SRTP_AEAD_ARIA_256_GCM",         cipher: Gcm,         key: Aria256, salt: 12, tags: (16, 16), default_lifetime: GREATEST, dtls_profile: Some(16), aliases: &[] },
     }
 }
 
-/// RFC 3711 §9.2, RFC 4568 §6.2 (table) and RFC 7714 §14.2: 2^48 SRTP and 2^31 SRTCP packets under a key, by default and at most.
+/// RFC 3711 §9.2, RFC 4568 §6.2 (table), RFC 7714 §14.2 and RFC 8269 §4: 2^48 SRTP and 2^31 SRTCP packets under a key, by default and at most.
 const GREATEST: (u32, u32) = (48, 31);
 /// RFC 6188 §4 has a default of 2^31 under the same bounds.
 const RFC_6188: (u32, u32) = (31, 31);
 
+/// How many suites there are. A feature adds its own at the end.
+const COUNT: usize = 15 + if cfg!(feature = "aria") { 6 } else { 0 };
+
 impl CryptoSuite {
-    /// Every suite, in the order of the enumeration.
-    pub const ALL: [Self; 15] = [
+    /// Every suite, in the order of the enumeration. How many there are is for the crate's version and features to say.
+    pub const ALL: [Self; COUNT] = [
         Self::AesCm128HmacSha1_80,
         Self::AesCm128HmacSha1_32,
         Self::Aes192CmHmacSha1_80,
@@ -122,9 +160,22 @@ impl CryptoSuite {
         Self::AesCm128NullAuth,
         Self::NullHmacSha1_80,
         Self::NullHmacSha1_32,
+        #[cfg(feature = "aria")]
+        Self::Aria128CtrHmacSha1_80,
+        #[cfg(feature = "aria")]
+        Self::Aria128CtrHmacSha1_32,
+        #[cfg(feature = "aria")]
+        Self::Aria256CtrHmacSha1_80,
+        #[cfg(feature = "aria")]
+        Self::Aria256CtrHmacSha1_32,
+        #[cfg(feature = "aria")]
+        Self::AeadAria128Gcm,
+        #[cfg(feature = "aria")]
+        Self::AeadAria256Gcm,
     ];
 
-    /// The name in SDP, as registered or, for the unregistered ones, as their speakers write it.
+    /// The name in SDP, as registered or, for the unregistered ones, as their speakers write it. Under ARIA it is that of the DTLS-SRTP
+    /// profile: SDP has none.
     #[must_use]
     pub const fn name(self) -> &'static str {
         row(self).name
@@ -139,7 +190,7 @@ impl CryptoSuite {
     /// Bytes of the master key, and of the session key for encryption.
     #[must_use]
     pub const fn key_len(self) -> usize {
-        row(self).key.bytes()
+        row(self).key.key_len()
     }
 
     /// Bytes of the master salt.
@@ -204,7 +255,7 @@ impl CryptoSuite {
         1 << GREATEST.1
     }
 
-    /// The DTLS-SRTP protection profile, if there is one (RFC 5764 §4.1.2, RFC 7714 §14.2).
+    /// The DTLS-SRTP protection profile, if there is one (RFC 5764 §4.1.2, RFC 7714 §14.2, RFC 8269 §6.1).
     #[must_use]
     pub const fn dtls_srtp_profile(self) -> Option<u16> {
         row(self).dtls_profile
@@ -217,7 +268,7 @@ impl CryptoSuite {
         Self::ALL.into_iter().find(is_profile)
     }
 
-    pub(crate) const fn aes_key_size(self) -> AesKeySize {
+    pub(crate) const fn algorithm(self) -> Algorithm {
         row(self).key
     }
 
@@ -278,13 +329,34 @@ mod tests {
             .iter()
             .map(|suite| *suite as usize)
             .collect();
-        assert_eq!(numbers, (0..15).collect::<Vec<_>>());
+        assert_eq!(numbers, (0..COUNT).collect::<Vec<_>>());
+        #[cfg(not(feature = "aria"))]
         let last = CryptoSuite::NullHmacSha1_32;
+        #[cfg(feature = "aria")]
+        let last = CryptoSuite::AeadAria256Gcm;
         assert_eq!(
             CryptoSuite::ALL.last(),
             Some(&last),
             "the last of the enumeration"
         );
+    }
+
+    #[test]
+    fn a_suite_is_known_exactly_if_its_feature_is_on() {
+        let is_on = cfg!(feature = "aria");
+        for name in ["ARIA_128_CTR", "ARIA_256_CTR"] {
+            for tag in [80, 32] {
+                let name = alloc::format!("SRTP_{name}_HMAC_SHA1_{tag}");
+                assert_eq!(name.parse::<CryptoSuite>().is_ok(), is_on, "{name}");
+            }
+        }
+        for name in ["SRTP_AEAD_ARIA_128_GCM", "SRTP_AEAD_ARIA_256_GCM"] {
+            assert_eq!(name.parse::<CryptoSuite>().is_ok(), is_on, "{name}");
+        }
+        for profile in 11..=16 {
+            let suite = CryptoSuite::from_dtls_srtp_profile(profile);
+            assert_eq!(suite.is_some(), is_on, "{profile}");
+        }
     }
 
     #[test]

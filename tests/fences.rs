@@ -8,14 +8,17 @@ use std::path::{Path, PathBuf};
 /// Every dependency, and the only files in `src/` (or folders, ending in `/`) that name it. A dependency that is
 /// not listed here is a decision to be taken.
 #[rustfmt::skip]
-const DEPENDENCIES: [(&str, &[&str]); 10] = [
-    // Cryptography stands behind one file.
+const DEPENDENCIES: [(&str, &[&str]); 12] = [
+    // Cryptography stands behind one file, and one more for each cipher of a feature.
     ("aes",       &["primitives.rs"]),
+    ("aria",      &["primitives/aria.rs"]),
     ("ctr",       &["primitives.rs"]),
     ("ghash",     &["primitives.rs"]),
     ("hmac",      &["primitives.rs"]),
     ("sha1",      &["primitives.rs"]),
     ("subtle",    &["primitives.rs"]),
+    // Where packets come in.
+    ("bytes",     &["bytes_mut.rs"]),
     // Where keys come in.
     ("base64ct",  &["key.rs"]),
     ("getrandom", &["key.rs"]),
@@ -24,7 +27,7 @@ const DEPENDENCIES: [(&str, &[&str]); 10] = [
 ];
 
 /// What only features turn on.
-const OPTIONAL: [&str; 1] = ["getrandom"];
+const OPTIONAL: [&str; 3] = ["aria", "bytes", "getrandom"];
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))

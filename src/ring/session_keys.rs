@@ -94,6 +94,8 @@ impl<K: SessionKey> EpochKeys<K> {
         }
     }
 
+    #[cold]
+    #[inline(never)]
     fn at(&mut self, index: u64) -> &K {
         let r = self.rate.epoch(index);
         if let Some((_, keys)) = self.kept.iter().find(|(kept, _)| *kept == r) {

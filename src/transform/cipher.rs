@@ -7,7 +7,7 @@ use super::f8::F8;
 use super::{Position, SessionSalt};
 use crate::header::Plane;
 use crate::kdf::{Kdf, Purpose};
-use crate::primitives::Aes;
+use crate::primitives::BlockCipher;
 use crate::suite::{CipherKind, CryptoSuite};
 
 /// How the payload is enciphered.
@@ -31,7 +31,7 @@ impl Cipher {
         (encryption, salt): (Purpose, Purpose),
         r: u64,
     ) -> Self {
-        let size = suite.aes_key_size();
+        let algorithm = suite.algorithm();
         let derive_key = |key: &mut [u8]| kdf.derive(plane, encryption, r, key);
         // The 12 bytes of the GCM suites are padded at the right, as they are in the key derivation.
         let mut bytes = Zeroizing::new([0; 14]);
@@ -39,11 +39,11 @@ impl Cipher {
             kdf.derive(plane, salt, r, bytes);
         }
         match suite.cipher() {
-            CipherKind::F8 => Self::F8(F8::new(size, derive_key, &*bytes)),
+            CipherKind::F8 => Self::F8(F8::new(algorithm, derive_key, &*bytes)),
             CipherKind::Null => Self::Null,
             CipherKind::CounterMode | CipherKind::Gcm => {
-                let salt = SessionSalt::of(&*bytes);
-                Self::CounterMode(CounterMode::new(Aes::new(size, derive_key), salt))
+                let cipher = BlockCipher::new(algorithm, derive_key);
+                Self::CounterMode(CounterMode::new(cipher, SessionSalt::of(&*bytes)))
             }
         }
     }

@@ -1,27 +1,28 @@
-//! AES in counter mode (RFC 3711 §4.1.1).
+//! Counter mode (RFC 3711 §4.1.1).
 
 use super::{Position, SessionSalt};
-use crate::primitives::{Aes, BLOCK};
+use crate::primitives::{BLOCK, BlockCipher};
 
 pub(super) struct CounterMode {
-    aes: Aes,
+    cipher: BlockCipher,
     salt: SessionSalt,
 }
 
 impl CounterMode {
-    pub(super) fn new(aes: Aes, salt: SessionSalt) -> Self {
-        Self { aes, salt }
+    pub(super) fn new(cipher: BlockCipher, salt: SessionSalt) -> Self {
+        Self { cipher, salt }
     }
 
     #[inline]
     pub(super) fn xor_keystream(&self, payload: &mut [u8], at: Position) {
-        self.aes.xor_keystream(&self.iv(at).to_be_bytes(), payload);
+        self.cipher
+            .xor_keystream(&self.iv(at).to_be_bytes(), payload);
     }
 
     /// The keystream of the packet at `at`, of which 2^16 blocks are sound.
     pub(super) fn blocks(&self, at: Position) -> impl Iterator<Item = [u8; BLOCK]> {
         let iv = self.iv(at);
-        (0u128..).map(move |n| self.aes.encrypt_block(&(iv | n).to_be_bytes()))
+        (0u128..).map(move |n| self.cipher.encrypt_block(&(iv | n).to_be_bytes()))
     }
 
     /// `IV = (k_s * 2^16) XOR (SSRC * 2^64) XOR (i * 2^16)`

@@ -3,22 +3,22 @@
 use super::Position;
 use crate::header::Plane;
 use crate::layout::esrtcp_word;
-use crate::primitives::{Aes, AesKeySize, BLOCK};
+use crate::primitives::{Algorithm, BLOCK, BlockCipher};
 
 pub(super) struct F8 {
     /// `E(k_e, ·)`
-    aes: Aes,
+    cipher: BlockCipher,
     /// `E(k_e XOR m, ·)`, which makes IV' of IV.
-    masked: Aes,
+    masked: BlockCipher,
 }
 
 impl F8 {
     /// `m = k_s ‖ 0x555…5`: the session salt, filled up to the length of the key.
-    pub(super) fn new(size: AesKeySize, derive_key: impl Fn(&mut [u8]), salt: &[u8]) -> Self {
+    pub(super) fn new(algorithm: Algorithm, derive_key: impl Fn(&mut [u8]), salt: &[u8]) -> Self {
         let mask = salt.iter().copied().chain(core::iter::repeat(0x55));
         Self {
-            aes: Aes::new(size, &derive_key),
-            masked: Aes::new(size, |key| {
+            cipher: BlockCipher::new(algorithm, &derive_key),
+            masked: BlockCipher::new(algorithm, |key| {
                 derive_key(key);
                 for (byte, mask) in key.iter_mut().zip(mask) {
                     *byte ^= mask;
@@ -45,7 +45,7 @@ impl F8 {
         let iv = u128::from_be_bytes(self.masked.encrypt_block(&iv));
         let mut stream = 0u128;
         (0u128..).map(move |j| {
-            let bytes = self.aes.encrypt_block(&(iv ^ j ^ stream).to_be_bytes());
+            let bytes = self.cipher.encrypt_block(&(iv ^ j ^ stream).to_be_bytes());
             stream = u128::from_be_bytes(bytes);
             bytes
         })
@@ -96,7 +96,7 @@ mod tests {
     fn f8_agrees_with_rfc_3711_b_1() {
         for case in read::<Case>("rfc3711_b1_f8.json", 1) {
             let f8 = F8::new(
-                AesKeySize::Aes128,
+                Algorithm::Aes128,
                 |key| key.copy_from_slice(&case.session_key.0),
                 &case.session_salt.0,
             );

@@ -1,4 +1,4 @@
-//! AES-GCM (RFC 7714).
+//! GCM (RFC 7714, RFC 8269 §2.2).
 
 use zeroize::Zeroizing;
 
@@ -6,7 +6,7 @@ use super::{Authentic, Position, SessionSalt};
 use crate::header::Plane;
 use crate::kdf::{Kdf, Purpose};
 use crate::layout::{EncryptedPortion, Laid, with_cryptex_portion};
-use crate::primitives::{Aes, BLOCK, Gcm, is_truncation_of};
+use crate::primitives::{BLOCK, BlockCipher, Gcm, is_truncation_of};
 use crate::suite::CryptoSuite;
 
 pub(crate) struct GcmTransform {
@@ -16,13 +16,13 @@ pub(crate) struct GcmTransform {
 
 impl GcmTransform {
     pub(super) fn derive(suite: CryptoSuite, kdf: &Kdf, plane: Plane, r: u64) -> Self {
-        let aes = Aes::new(suite.aes_key_size(), |key| {
+        let cipher = BlockCipher::new(suite.algorithm(), |key| {
             kdf.derive(plane, Purpose::Encryption, r, key);
         });
         let mut salt = Zeroizing::new([0; 12]);
         kdf.derive(plane, Purpose::Salt, r, &mut *salt);
         Self {
-            gcm: Gcm::new(aes),
+            gcm: Gcm::new(cipher),
             salt: SessionSalt::of(&*salt),
         }
     }
@@ -132,11 +132,11 @@ mod tests {
     impl Case {
         fn transform(&self) -> GcmTransform {
             let suite: CryptoSuite = self.suite.parse().unwrap();
-            let aes = Aes::new(suite.aes_key_size(), |key| {
+            let cipher = BlockCipher::new(suite.algorithm(), |key| {
                 key.copy_from_slice(&self.session_key.0);
             });
             GcmTransform {
-                gcm: Gcm::new(aes),
+                gcm: Gcm::new(cipher),
                 salt: SessionSalt(
                     self.session_salt
                         .0
@@ -205,19 +205,27 @@ mod tests {
         }
     }
 
+    fn check_srtp(case: &Case) {
+        let header = RtpHeader::parse(&case.plain_packet.0).unwrap();
+        let index = PacketIndex::new(case.roc.unwrap(), case.seq.unwrap());
+        assert_eq!(header.seq, index.seq());
+        let at = Position {
+            plane: Plane::Rtp,
+            ssrc: header.ssrc,
+            index: index.value(),
+        };
+        case.check(header.len, 0, at);
+    }
+
     #[test]
     fn srtp_agrees_with_rfc_7714_section_16_and_no_bit_can_be_changed() {
-        for case in read::<Case>("rfc7714_srtp.json", 8) {
-            let header = RtpHeader::parse(&case.plain_packet.0).unwrap();
-            let index = PacketIndex::new(case.roc.unwrap(), case.seq.unwrap());
-            assert_eq!(header.seq, index.seq());
-            let at = Position {
-                plane: Plane::Rtp,
-                ssrc: header.ssrc,
-                index: index.value(),
-            };
-            case.check(header.len, 0, at);
-        }
+        read("rfc7714_srtp.json", 8).iter().for_each(check_srtp);
+    }
+
+    #[cfg(feature = "aria")]
+    #[test]
+    fn srtp_under_aria_agrees_with_rfc_8269_a_2_and_no_bit_can_be_changed() {
+        read("rfc8269_srtp_gcm.json", 2).iter().for_each(check_srtp);
     }
 
     #[test]

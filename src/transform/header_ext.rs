@@ -211,7 +211,7 @@ impl<'i> Elements<'i> {
 mod tests {
     use super::*;
     use crate::index::PacketIndex;
-    use crate::primitives::{Aes, AesKeySize};
+    use crate::primitives::{Algorithm, BlockCipher};
     use crate::test_vectors::{Hex, read};
     use crate::transform::SessionSalt;
     use crate::transform::counter_mode::CounterMode;
@@ -252,7 +252,7 @@ mod tests {
     #[test]
     fn header_encryption_agrees_with_rfc_6904_a_2() {
         for case in read::<Case>("rfc6904_header_encryption.json", 1) {
-            let aes = Aes::new(AesKeySize::Aes128, |key| {
+            let aes = BlockCipher::new(Algorithm::Aes128, |key| {
                 key.copy_from_slice(&case.session_key.0);
             });
             let number = |bytes: &[u8]| bytes.iter().fold(0, |sum, b| sum << 8 | u128::from(*b));

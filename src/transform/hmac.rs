@@ -71,3 +71,79 @@ impl HmacTransform {
         }
     }
 }
+
+#[cfg(all(test, feature = "aria"))]
+mod tests {
+    use super::*;
+    use crate::header::RtpHeader;
+    use crate::index::PacketIndex;
+    use crate::layout::Trailer;
+    use crate::primitives::BlockCipher;
+    use crate::test_vectors::{Hex, read};
+    use crate::transform::SessionSalt;
+    use crate::transform::counter_mode::CounterMode;
+    use alloc::string::String;
+    use core::num::NonZeroUsize;
+    use serde::Deserialize;
+
+    #[derive(Deserialize)]
+    struct Case {
+        section: String,
+        suite: String,
+        session_key: Hex,
+        session_salt: Hex,
+        auth_key: Hex,
+        roc: u32,
+        seq: u16,
+        tag: Hex,
+        plain_packet: Hex,
+        protected_packet: Hex,
+    }
+
+    impl Case {
+        fn transform(&self) -> HmacTransform {
+            let suite: CryptoSuite = self.suite.parse().unwrap();
+            let cipher = BlockCipher::new(suite.algorithm(), |key| {
+                key.copy_from_slice(&self.session_key.0);
+            });
+            let salt = SessionSalt::of(&self.session_salt.0);
+            HmacTransform {
+                cipher: Cipher::CounterMode(CounterMode::new(cipher, salt)),
+                hmac: HmacSha1::new(&self.auth_key.0),
+            }
+        }
+    }
+
+    #[test]
+    fn srtp_under_aria_agrees_with_rfc_8269_a_1_both_ways() {
+        for case in read::<Case>("rfc8269_srtp_ctr.json", 2) {
+            let section = &case.section;
+            let transform = case.transform();
+            let (plain, protected) = (&case.plain_packet.0, &case.protected_packet.0);
+            let header = RtpHeader::parse(plain).unwrap();
+            let at = Position {
+                plane: Plane::Rtp,
+                ssrc: header.ssrc,
+                index: PacketIndex::new(case.roc, case.seq).value(),
+            };
+            let trailer = Trailer {
+                aead: false,
+                word: 0,
+                mki: 0,
+                tag: NonZeroUsize::new(case.tag.0.len()),
+            };
+            let layout = trailer.behind(header.len, plain.len());
+            let mut packet = plain.clone();
+            packet.resize(layout.total(), 0);
+            transform.seal(&mut layout.over_mut(&mut packet).unwrap(), at, true);
+            assert_eq!(&packet, protected, "{section}");
+
+            let layout = trailer.within(header.len, packet.len()).unwrap();
+            let laid = layout.over(protected).unwrap();
+            assert!(transform.verify(&laid, at).is_some(), "{section}");
+            let (clear, payload) = packet[..plain.len()].split_at_mut(header.len);
+            transform.decipher(clear, payload, at);
+            assert_eq!(packet[..plain.len()], plain[..], "{section}");
+        }
+    }
+}
