@@ -26,7 +26,8 @@
 //! is one. Work spreads over threads by session and by direction. SSRCs of one direction can be spread too, a context for each
 //! thread, on the receiving side even with copies of one key; senders that share a key would have to divide its lifetime.
 #![no_std]
-#![forbid(unsafe_code)]
+#![cfg_attr(not(feature = "simd"), forbid(unsafe_code))]
+#![deny(unsafe_code)]
 #![deny(missing_docs, unreachable_pub)]
 #![cfg_attr(
     not(test),
@@ -73,6 +74,12 @@ mod ring;
 mod statistics;
 mod error;
 mod primitives;
+#[cfg(all(feature = "simd", target_arch = "x86_64"))]
+#[expect(unsafe_code, reason = "kernels for vector units")]
+mod simd;
+#[cfg(not(all(feature = "simd", target_arch = "x86_64")))]
+#[path = "simd/none.rs"]
+mod simd;
 
 #[cfg(test)]
 mod test_vectors;
@@ -87,6 +94,8 @@ pub use header::Plane;
 pub use index::PacketIndex;
 pub use kdf::KeyDerivationRate;
 pub use key::{Lifetime, MasterKey, Mki};
+#[doc(hidden)]
+pub use primitives::without_best_levels;
 pub use receiver::{Overlap, Receiver, ReceiverBuilder, ReceiverOptions, RocAfterRekey};
 pub use replay::ReplayWindowSize;
 pub use ring::KeyUsage;

@@ -12,13 +12,21 @@ use zeroize::Zeroizing;
 
 pub(crate) use hmac_sha1::HmacSha1;
 
+use crate::simd;
+
 /// Bytes of an AES block.
 pub(crate) const BLOCK: usize = 16;
 /// Bytes that HMAC-SHA1 gives before truncation, and of its session key (RFC 3711 §5.2).
 pub(crate) const SHA1_LEN: usize = 20;
 
 /// AES in the encrypting direction, the only one that SRTP has.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "keys for a new epoch are derived on the packet path, which does not allocate"
+)]
 pub(crate) enum Aes {
+    /// On the vector units.
+    Vector(simd::Aes),
     Aes128(Aes128Enc),
     Aes192(Aes192Enc),
     Aes256(Aes256Enc),
@@ -45,10 +53,25 @@ impl AesKeySize {
 impl Aes {
     /// Schedules the key that `fill` writes into a slice of `size` bytes, and wipes the slice.
     pub(crate) fn new(size: AesKeySize, fill: impl FnOnce(&mut [u8])) -> Self {
+        Self::on(simd::Level::best(), size, fill)
+    }
+
+    /// The same for the vector units of a level or, without one, for RustCrypto.
+    pub(crate) fn on(
+        level: Option<simd::Level>,
+        size: AesKeySize,
+        fill: impl FnOnce(&mut [u8]),
+    ) -> Self {
         fn key<const N: usize>(fill: impl FnOnce(&mut [u8])) -> Zeroizing<[u8; N]> {
             let mut key = Zeroizing::new([0; N]);
             fill(&mut *key);
             key
+        }
+        if let Some(level) = level {
+            let mut key = Zeroizing::new([0; 32]);
+            let key = key.get_mut(..size.bytes()).unwrap_or_default();
+            fill(key);
+            return Self::Vector(simd::Aes::new(level, key));
         }
         match size {
             AesKeySize::Aes128 => Self::Aes128(Aes128Enc::new((&*key::<16>(fill)).into())),
@@ -62,6 +85,7 @@ impl Aes {
     pub(crate) fn encrypt_block(&self, block: &[u8; BLOCK]) -> [u8; BLOCK] {
         let mut block = Array::from(*block);
         match self {
+            Self::Vector(aes) => return aes.encrypt_block(&block.into()),
             Self::Aes128(aes) => aes.encrypt_block(&mut block),
             Self::Aes192(aes) => aes.encrypt_block(&mut block),
             Self::Aes256(aes) => aes.encrypt_block(&mut block),
@@ -83,7 +107,10 @@ impl Aes {
             type Ctr128Be<'a, A> = ctr::CtrCore<&'a A, ctr::flavors::Ctr128BE>;
             let mut keystream = Ctr128Be::inner_iv_init(aes, first.into());
             let (blocks, rest) = Array::slice_as_chunks_mut(data);
-            keystream.apply_keystream_blocks(blocks);
+            // One by one: where the crate takes 64 at a time, it is slower.
+            for blocks in blocks.chunks_mut(32) {
+                keystream.apply_keystream_blocks(blocks);
+            }
             if !rest.is_empty() {
                 let mut last = Array::default();
                 keystream.write_keystream_block(&mut last);
@@ -93,6 +120,7 @@ impl Aes {
             }
         }
         match self {
+            Self::Vector(aes) => aes.xor_keystream(first, data),
             Self::Aes128(aes) => run(aes, first, data),
             Self::Aes192(aes) => run(aes, first, data),
             Self::Aes256(aes) => run(aes, first, data),
@@ -100,27 +128,80 @@ impl Aes {
     }
 }
 
-/// AES-GCM (NIST SP 800-38D) for 12-byte nonces, in two halves: authenticate and encipher.
+/// AES-GCM (NIST SP 800-38D) for 12-byte nonces: sealing, and opening in two halves.
 ///
-/// SRTP needs the halves apart. Opening must not write before the tag is verified, a monitor
+/// SRTP needs the halves of opening apart. It must not write before the tag is verified, a monitor
 /// verifies without deciphering, and SRTCP authenticates data in two pieces (RFC 7714 §9.3).
-pub(crate) struct Gcm {
+#[expect(
+    clippy::large_enum_variant,
+    reason = "keys for a new epoch are derived on the packet path, which does not allocate"
+)]
+pub(crate) enum Gcm {
+    /// On the vector units.
+    Vector(simd::Gcm),
+    Portable(PortableGcm),
+}
+
+pub(crate) struct PortableGcm {
     aes: Aes,
     ghash: GHash,
+}
+
+/// What GCM authenticates beside the ciphertext.
+#[derive(Clone, Copy)]
+pub(crate) struct Beside<'a> {
+    /// The counter block of the tag: the nonce and 1.
+    pub(crate) counter: [u8; BLOCK],
+    /// What goes into GHASH before the ciphertext: whole blocks, in two pieces.
+    pub(crate) head: [&'a [[u8; BLOCK]]; 2],
+    /// The last block of GHASH.
+    pub(crate) lengths: [u8; BLOCK],
 }
 
 impl Gcm {
     /// Derives the hash key from a scheduled AES key.
     pub(crate) fn new(aes: Aes) -> Self {
+        if let Aes::Vector(aes) = aes {
+            return Self::Vector(simd::Gcm::new(aes));
+        }
         let h = Zeroizing::new(aes.encrypt_block(&[0; BLOCK]));
         let ghash = GHash::new((&*h).into());
-        Self { aes, ghash }
+        Self::Portable(PortableGcm { aes, ghash })
     }
 
     /// Enciphers or deciphers `data`.
     #[inline]
     pub(crate) fn xor_keystream(&self, nonce: &[u8; 12], data: &mut [u8]) {
-        self.aes.xor_keystream(&counter_block(nonce, 2), data);
+        let first = counter_block(nonce, 2);
+        match self {
+            Self::Vector(gcm) => gcm.aes().xor_keystream(&first, data),
+            Self::Portable(gcm) => gcm.aes.xor_keystream(&first, data),
+        }
+    }
+
+    /// Enciphers `data`, and returns what [`tag`](Self::tag) would.
+    #[inline]
+    pub(crate) fn seal(
+        &self,
+        nonce: &[u8; 12],
+        aad: &[u8],
+        more_aad: &[u8],
+        data: &mut [u8],
+    ) -> [u8; BLOCK] {
+        let (blocks, rest) = aad.as_chunks();
+        let tail = Padded::<2>::new(rest, more_aad);
+        let beside = Beside {
+            counter: counter_block(nonce, 1),
+            head: [blocks, tail.blocks()],
+            lengths: lengths(aad.len() + more_aad.len(), data.len()),
+        };
+        match self {
+            Self::Vector(gcm) => gcm.seal(beside, data),
+            Self::Portable(gcm) => {
+                gcm.aes.xor_keystream(&counter_block(nonce, 2), data);
+                gcm.tag(beside, data)
+            }
+        }
     }
 
     /// The full tag over associated data `aad` followed by `more_aad` (at most 16 bytes), and `ciphertext`.
@@ -132,27 +213,14 @@ impl Gcm {
         more_aad: &[u8],
         ciphertext: &[u8],
     ) -> [u8; BLOCK] {
-        let mut ghash = self.ghash.clone();
-        let whole_blocks = aad.len() / BLOCK * BLOCK;
-        let (blocks, rest) = aad.split_at_checked(whole_blocks).unwrap_or_default();
-        ghash.update_padded(blocks);
-        let mut tail = [0; 2 * BLOCK];
-        let mut tail_len = 0;
-        for (to, from) in tail.iter_mut().zip(rest.iter().chain(more_aad)) {
-            *to = *from;
-            tail_len += 1;
-        }
-        ghash.update_padded(tail.get(..tail_len).unwrap_or_default());
-        ghash.update_padded(ciphertext);
-
-        let lengths = lengths(aad.len() + more_aad.len(), ciphertext.len());
-        ghash.update(&[Array::from(lengths)]);
-
-        let mut tag = self.aes.encrypt_block(&counter_block(nonce, 1));
-        for (t, g) in tag.iter_mut().zip(ghash.finalize()) {
-            *t ^= g;
-        }
-        tag
+        let (blocks, rest) = aad.as_chunks();
+        let tail = Padded::<2>::new(rest, more_aad);
+        let beside = Beside {
+            counter: counter_block(nonce, 1),
+            head: [blocks, tail.blocks()],
+            lengths: lengths(aad.len() + more_aad.len(), ciphertext.len()),
+        };
+        self.tag_beside(beside, ciphertext)
     }
 
     /// The same where the associated data is one block and the ciphertext in two pieces, of which the first has at most 60 bytes.
@@ -164,53 +232,96 @@ impl Gcm {
         aad: [u8; BLOCK],
         [first, second]: [&[u8]; 2],
     ) -> [u8; BLOCK] {
-        let mut ghash = self.ghash.clone();
-        ghash.update(&[Array::from(aad)]);
         // As much of the second piece goes with the first one as fills its last block.
         let filled = first.len().next_multiple_of(BLOCK) - first.len();
         let (filling, rest) = second.split_at_checked(filled).unwrap_or((second, &[]));
-        let mut joint = [0; 4 * BLOCK];
-        for (to, from) in joint.iter_mut().zip(first.iter().chain(filling)) {
-            *to = *from;
-        }
-        let joined = first.len() + filling.len();
-        ghash.update_padded(joint.get(..joined).unwrap_or_default());
-        ghash.update_padded(rest);
-        let lengths = lengths(BLOCK, first.len() + second.len());
-        ghash.update(&[Array::from(lengths)]);
+        let tail = Padded::<4>::new(first, filling);
+        let beside = Beside {
+            counter: counter_block(nonce, 1),
+            head: [&[aad], tail.blocks()],
+            lengths: lengths(BLOCK, first.len() + second.len()),
+        };
+        self.tag_beside(beside, rest)
+    }
 
-        let mut tag = self.aes.encrypt_block(&counter_block(nonce, 1));
-        for (t, g) in tag.iter_mut().zip(ghash.finalize()) {
-            *t ^= g;
+    #[inline]
+    fn tag_beside(&self, beside: Beside<'_>, ciphertext: &[u8]) -> [u8; BLOCK] {
+        match self {
+            Self::Vector(gcm) => gcm.tag(beside, ciphertext),
+            Self::Portable(gcm) => gcm.tag(beside, ciphertext),
         }
-        tag
+    }
+}
+
+impl PortableGcm {
+    fn tag(&self, beside: Beside<'_>, ciphertext: &[u8]) -> [u8; BLOCK] {
+        let mut ghash = self.ghash.clone();
+        for blocks in beside.head {
+            ghash.update(Array::cast_slice_from_core(blocks));
+        }
+        ghash.update_padded(ciphertext);
+        ghash.update(&[Array::from(beside.lengths)]);
+        let mask = self.aes.encrypt_block(&beside.counter);
+        let tag = u128::from_ne_bytes(mask) ^ u128::from_ne_bytes(ghash.finalize().into());
+        tag.to_ne_bytes()
+    }
+}
+
+/// Two pieces one after the other, and zeros up to the end of a block: at most `N` blocks.
+struct Padded<const N: usize> {
+    blocks: [[u8; BLOCK]; N],
+    filled: usize,
+}
+
+impl<const N: usize> Padded<N> {
+    #[inline]
+    fn new(first: &[u8], second: &[u8]) -> Self {
+        let mut blocks = [[0; BLOCK]; N];
+        let room = blocks.as_flattened_mut().split_at_mut_checked(first.len());
+        if let Some((here, behind)) = room {
+            here.copy_from_slice(first);
+            if let Some(here) = behind.get_mut(..second.len()) {
+                here.copy_from_slice(second);
+            }
+        }
+        let filled = (first.len() + second.len()).div_ceil(BLOCK);
+        Self { blocks, filled }
+    }
+
+    #[inline]
+    fn blocks(&self) -> &[[u8; BLOCK]] {
+        debug_assert!(self.filled <= N);
+        self.blocks.get(..self.filled).unwrap_or_default()
     }
 }
 
 /// Both numbers of bytes, as GHASH takes them at its end.
 #[inline]
 fn lengths(aad: usize, ciphertext: usize) -> [u8; BLOCK] {
-    let mut lengths = [0; BLOCK];
-    let (aad_bits, text_bits) = lengths.split_at_mut(BLOCK / 2);
-    aad_bits.copy_from_slice(&bits(aad));
-    text_bits.copy_from_slice(&bits(ciphertext));
-    lengths
+    (bits(aad) << 64 | bits(ciphertext)).to_be_bytes()
 }
 
+fn bits(bytes: usize) -> u128 {
+    // Packets are bounded by `header::MAX_PACKET`.
+    u128::from(u64::try_from(bytes).unwrap_or(u64::MAX) * 8)
+}
+
+#[inline]
 fn counter_block(nonce: &[u8; 12], counter: u32) -> [u8; BLOCK] {
     let mut block = [0; BLOCK];
-    for (to, from) in block
-        .iter_mut()
-        .zip(nonce.iter().copied().chain(counter.to_be_bytes()))
-    {
-        *to = from;
-    }
+    let (start, end) = block.split_at_mut(nonce.len());
+    start.copy_from_slice(nonce);
+    end.copy_from_slice(&counter.to_be_bytes());
     block
 }
 
-fn bits(bytes: usize) -> [u8; 8] {
-    // Packets are bounded by `header::MAX_PACKET`.
-    (u64::try_from(bytes).unwrap_or(u64::MAX) * 8).to_be_bytes()
+/// Has keys that are set up from now on do without the best `levels` of vector units, of three. Returns the name of what they use.
+///
+/// Not part of the public API: it is for the benches of this crate, which compare the levels.
+#[doc(hidden)]
+pub fn without_best_levels(levels: usize) -> &'static str {
+    simd::Level::withhold(levels);
+    simd::Level::best().map_or("portable", simd::Level::name)
 }
 
 /// Is `received` the beginning of `computed`, and not empty? In constant time for a given length of `received`.
@@ -232,9 +343,7 @@ pub(crate) fn are_equal(one: &[u8], other: &[u8]) -> bool {
     let difference = words.fold(0, |sum, (one, other)| {
         sum | (u64::from_ne_bytes(*one) ^ u64::from_ne_bytes(*other))
     });
-    let difference = bytes.fold(difference, |sum, (one, other)| {
-        sum | u64::from(one ^ other)
-    });
+    let difference = bytes.fold(difference, |sum, (one, other)| sum | u64::from(one ^ other));
     one.len() == other.len() && difference.ct_eq(&0).into()
 }
 
@@ -267,14 +376,16 @@ mod tests {
             24 => AesKeySize::Aes192,
             _ => AesKeySize::Aes256,
         };
-        let aes = Aes::new(size, |key| key.copy_from_slice(&case.session_key.0));
-        let mut keystream = vec![0; case.keystream_octets];
-        aes.xor_keystream(case.iv.0.first_chunk().unwrap(), &mut keystream);
-        for row in &case.rows {
-            let at = usize::try_from(row.block).unwrap() * BLOCK;
-            assert_eq!(&keystream[at..at + BLOCK], row.keystream.0);
-            let alone = aes.encrypt_block(row.counter.0.first_chunk().unwrap());
-            assert_eq!(alone.as_slice(), row.keystream.0);
+        for level in simd::every_level() {
+            let aes = Aes::on(level, size, |key| key.copy_from_slice(&case.session_key.0));
+            let mut keystream = vec![0; case.keystream_octets];
+            aes.xor_keystream(case.iv.0.first_chunk().unwrap(), &mut keystream);
+            for row in &case.rows {
+                let at = usize::try_from(row.block).unwrap() * BLOCK;
+                assert_eq!(&keystream[at..at + BLOCK], row.keystream.0);
+                let alone = aes.encrypt_block(row.counter.0.first_chunk().unwrap());
+                assert_eq!(alone.as_slice(), row.keystream.0);
+            }
         }
         assert_eq!(case.rows.len(), 6);
     }
@@ -295,8 +406,9 @@ mod tests {
 
     #[test]
     fn gcm_agrees_with_the_aes_gcm_crate_on_every_length() {
-        let gcm128 = Gcm::new(Aes::new(AesKeySize::Aes128, |key| key.fill(7)));
-        let gcm256 = Gcm::new(Aes::new(AesKeySize::Aes256, |key| key.fill(9)));
+        // The vector units agree with this one: simd/tests.rs.
+        let gcm128 = Gcm::new(Aes::on(None, AesKeySize::Aes128, |key| key.fill(7)));
+        let gcm256 = Gcm::new(Aes::on(None, AesKeySize::Aes256, |key| key.fill(9)));
         let oracle128 = aes_gcm::Aes128Gcm::new(&[7; 16].into());
         let oracle256 = aes_gcm::Aes256Gcm::new(&[9; 32].into());
         let nonce = [3; 12];
