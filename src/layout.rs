@@ -233,13 +233,17 @@ impl<B: AsMut<[u8]>> Laid<B> {
         self.part_mut(0..self.layout.plain)
     }
 
-    /// The header, which no cipher for payloads changes, and the payload.
-    pub(crate) fn header_and_payload_mut(&mut self) -> (&[u8], &mut [u8]) {
-        let header = self.layout.header;
-        match self.plain_mut().split_at_mut_checked(header) {
-            Some((header, payload)) => (header, payload),
-            None => Default::default(),
-        }
+    /// The header and the ESRTCP word, which no cipher for payloads changes, and the payload between them.
+    #[inline]
+    pub(crate) fn header_payload_and_word(&mut self) -> (&[u8], &mut [u8], &[u8]) {
+        let Layout { header, plain, .. } = self.layout;
+        let word = self.layout.word.start - plain..self.layout.word.end - plain;
+        let parts = self.bytes.as_mut().split_at_mut_checked(plain);
+        let parts = parts.and_then(|(plain, behind)| {
+            let (header, payload) = plain.split_at_mut_checked(header)?;
+            Some((&*header, payload, behind.get(word)?))
+        });
+        parts.unwrap_or_default()
     }
 
     /// Copies a plain packet into its place.

@@ -76,7 +76,8 @@
 //! # main_().unwrap();
 //! ```
 #![no_std]
-#![forbid(unsafe_code)]
+#![cfg_attr(not(feature = "simd"), forbid(unsafe_code))]
+#![deny(unsafe_code)]
 #![deny(missing_docs, unreachable_pub)]
 #![cfg_attr(
     not(test),
@@ -126,6 +127,12 @@ mod ring;
 mod statistics;
 mod error;
 mod primitives;
+#[cfg(all(feature = "simd", target_arch = "x86_64"))]
+#[expect(unsafe_code, reason = "kernels for vector units")]
+mod simd;
+#[cfg(not(all(feature = "simd", target_arch = "x86_64")))]
+#[path = "simd/none.rs"]
+mod simd;
 
 // Pages without code.
 pub mod sip_stacks;
@@ -145,6 +152,8 @@ pub use header::Plane;
 pub use index::PacketIndex;
 pub use kdf::KeyDerivationRate;
 pub use key::{Lifetime, MasterKey, Mki};
+#[doc(hidden)]
+pub use primitives::without_best_levels;
 pub use receiver::{Overlap, Receiver, ReceiverBuilder, ReceiverOptions, RocAfterRekey};
 pub use replay::ReplayWindowSize;
 pub use ring::KeyUsage;

@@ -15,7 +15,7 @@ impl BlockCipher {
         match self {
             Self::Aria128(aria) => aria.encrypt_block(block),
             Self::Aria256(aria) => aria.encrypt_block(block),
-            Self::Aes128(_) | Self::Aes192(_) | Self::Aes256(_) => {}
+            Self::Vector(_) | Self::Aes128(_) | Self::Aes192(_) | Self::Aes256(_) => {}
         }
     }
 
@@ -25,7 +25,7 @@ impl BlockCipher {
         match self {
             Self::Aria128(aria) => super::xor_keystream(aria, first, data),
             Self::Aria256(aria) => super::xor_keystream(aria, first, data),
-            Self::Aes128(_) | Self::Aes192(_) | Self::Aes256(_) => {}
+            Self::Vector(_) | Self::Aes128(_) | Self::Aes192(_) | Self::Aes256(_) => {}
         }
     }
 }

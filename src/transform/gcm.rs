@@ -30,11 +30,12 @@ impl GcmTransform {
     #[inline]
     pub(super) fn seal(&self, packet: &mut Laid<&mut [u8]>, at: Position, enciphered: bool) {
         let nonce = self.nonce(at);
-        if enciphered {
-            let (_, payload) = packet.header_and_payload_mut();
-            self.gcm.xor_keystream(&nonce, payload);
-        }
-        let tag = self.tag(packet, &nonce, enciphered);
+        let tag = if enciphered {
+            let (header, payload, word) = packet.header_payload_and_word();
+            self.gcm.seal(&nonce, header, word, payload)
+        } else {
+            self.tag(packet, &nonce, enciphered)
+        };
         packet.write_tag(&tag);
     }
 
@@ -108,6 +109,7 @@ mod tests {
     use crate::header::{RTCP_FIXED, RtpHeader, rtcp_ssrc};
     use crate::index::PacketIndex;
     use crate::layout::{Trailer, esrtcp_word, split_esrtcp};
+    use crate::simd::{Level, every_level};
     use crate::test_vectors::{Hex, read};
     use alloc::{string::String, vec::Vec};
     use core::num::NonZeroUsize;
@@ -130,9 +132,9 @@ mod tests {
     }
 
     impl Case {
-        fn transform(&self) -> GcmTransform {
+        fn transform(&self, level: Option<Level>) -> GcmTransform {
             let suite: CryptoSuite = self.suite.parse().unwrap();
-            let cipher = BlockCipher::new(suite.algorithm(), |key| {
+            let cipher = BlockCipher::on(level, suite.algorithm(), |key| {
                 key.copy_from_slice(&self.session_key.0);
             });
             GcmTransform {
@@ -147,8 +149,14 @@ mod tests {
         }
 
         fn check(&self, header: usize, word: usize, at: Position) {
+            for level in every_level() {
+                self.check_on(level, header, word, at);
+            }
+        }
+
+        fn check_on(&self, level: Option<Level>, header: usize, word: usize, at: Position) {
             let section = &self.section;
-            let transform = self.transform();
+            let transform = self.transform(level);
             assert_eq!(transform.nonce(at).as_slice(), self.iv.0, "{section}");
             let trailer = Trailer {
                 aead: true,

@@ -29,7 +29,7 @@ impl HmacTransform {
     #[inline]
     pub(super) fn seal(&self, packet: &mut Laid<&mut [u8]>, at: Position, enciphered: bool) {
         if enciphered {
-            let (header, payload) = packet.header_and_payload_mut();
+            let (header, payload, _) = packet.header_payload_and_word();
             self.cipher.xor_keystream(header, payload, at);
         }
         self.write_tag(packet, at);

@@ -1,0 +1,182 @@
+//! AES-GCM (NIST SP 800-38D): sealing in one pass over the data, and the tag alone.
+
+use super::Block;
+use super::aes::{Aes, Counters, RoundKeys};
+use super::ghash::{Ghash, HashKey};
+use super::vector::{Kernel, Vector};
+use crate::primitives::Beside;
+
+/// AES-GCM under a key.
+pub(crate) struct Gcm {
+    aes: Aes,
+    hash_key: HashKey,
+}
+
+impl Gcm {
+    /// Derives the hash key and its powers.
+    pub(crate) fn new(aes: Aes) -> Self {
+        let hash_key = aes.run(DeriveHashKey);
+        Self { aes, hash_key }
+    }
+
+    /// The key's AES, for counter mode alone.
+    #[inline]
+    pub(crate) fn aes(&self) -> &Aes {
+        &self.aes
+    }
+
+    /// Enciphers `data` with the keystream behind the counter block of the tag. Returns the full tag.
+    #[inline]
+    pub(crate) fn seal(&self, beside: Beside<'_>, data: &mut [u8]) -> Block {
+        let hash_key = &self.hash_key;
+        self.aes.run(Seal {
+            hash_key,
+            beside,
+            data,
+        })
+    }
+
+    /// The full tag over enciphered `data`.
+    #[inline]
+    pub(crate) fn tag(&self, beside: Beside<'_>, data: &[u8]) -> Block {
+        let hash_key = &self.hash_key;
+        self.aes.run(Tag {
+            hash_key,
+            beside,
+            data,
+        })
+    }
+}
+
+struct DeriveHashKey;
+
+impl Kernel for DeriveHashKey {
+    type Output = HashKey;
+
+    #[inline(always)]
+    fn run<V: Vector, const N: usize, const MIDDLE: usize>(
+        self,
+        cpu: V::Cpu,
+        keys: &RoundKeys<MIDDLE>,
+    ) -> HashKey {
+        let [h] = keys.encrypt(cpu, [V::zero(cpu)]);
+        HashKey::new::<V>(cpu, &h.first())
+    }
+}
+
+/// Blocks that are hashed together, and how many of them there are at the end.
+struct Plan {
+    tail: usize,
+    first: usize,
+}
+
+impl Plan {
+    /// For so many turns of `turn` blocks, and `rest` bytes behind them.
+    #[inline(always)]
+    fn new(turns: usize, turn: usize, rest: usize) -> Self {
+        // With the lengths.
+        let tail = rest.div_ceil(16) + 1;
+        let first = if turns == 0 { tail } else { turn };
+        Self { tail, first }
+    }
+}
+
+struct Seal<'a> {
+    hash_key: &'a HashKey,
+    beside: Beside<'a>,
+    data: &'a mut [u8],
+}
+
+impl Kernel for Seal<'_> {
+    type Output = Block;
+
+    #[inline(always)]
+    fn run<V: Vector, const N: usize, const MIDDLE: usize>(
+        self,
+        cpu: V::Cpu,
+        keys: &RoundKeys<MIDDLE>,
+    ) -> Block {
+        let Beside {
+            counter,
+            head,
+            lengths,
+        } = self.beside;
+        let len = self.data.len();
+        let (vectors, rest) = V::split_mut(self.data);
+        let (turns, vectors) = vectors.as_chunks_mut::<N>();
+        let turn = N * V::BLOCKS;
+        let plan = Plan::new(turns.len(), turn, len - turns.len() * turn * 16);
+
+        let [mask] = keys.encrypt(cpu, [V::from_first(cpu, &counter)]);
+        let mut counters = Counters::<V>::behind(cpu, &counter);
+        let mut hash = Ghash::<V>::new(cpu, self.hash_key);
+        hash.head(head, plan.first);
+        for turn in turns {
+            let mut blocks = keys.encrypt(cpu, counters.next::<N>());
+            for (block, bytes) in blocks.iter_mut().zip(turn) {
+                *block = block.xor(V::load(cpu, bytes));
+                block.store(bytes);
+            }
+            hash.turn(blocks);
+        }
+        let mut hash = hash.tail(plan.tail);
+        for bytes in vectors {
+            let [block] = keys.encrypt(cpu, counters.next());
+            let block = block.xor(V::load(cpu, bytes));
+            block.store(bytes);
+            hash.vector(block);
+        }
+        if !rest.is_empty() {
+            let [block] = keys.encrypt(cpu, counters.next());
+            hash.vector(block.xor(V::load_part(cpu, rest)).store_part(rest));
+        }
+        hash.finish(&lengths).xor(mask).first()
+    }
+}
+
+struct Tag<'a> {
+    hash_key: &'a HashKey,
+    beside: Beside<'a>,
+    data: &'a [u8],
+}
+
+impl Kernel for Tag<'_> {
+    type Output = Block;
+
+    #[inline(always)]
+    fn run<V: Vector, const N: usize, const MIDDLE: usize>(
+        self,
+        cpu: V::Cpu,
+        keys: &RoundKeys<MIDDLE>,
+    ) -> Block {
+        let Beside {
+            counter,
+            head,
+            lengths,
+        } = self.beside;
+        let len = self.data.len();
+        let (vectors, rest) = V::split(self.data);
+        let (turns, vectors) = vectors.as_chunks::<N>();
+        let turn = N * V::BLOCKS;
+        let plan = Plan::new(turns.len(), turn, len - turns.len() * turn * 16);
+
+        let [mask] = keys.encrypt(cpu, [V::from_first(cpu, &counter)]);
+        let mut hash = Ghash::<V>::new(cpu, self.hash_key);
+        hash.head(head, plan.first);
+        for turn in turns {
+            let mut blocks = [V::zero(cpu); N];
+            for (block, bytes) in blocks.iter_mut().zip(turn) {
+                *block = V::load(cpu, bytes);
+            }
+            hash.turn(blocks);
+        }
+        let mut hash = hash.tail(plan.tail);
+        for bytes in vectors {
+            hash.vector(V::load(cpu, bytes));
+        }
+        if !rest.is_empty() {
+            hash.vector(V::load_part(cpu, rest));
+        }
+        hash.finish(&lengths).xor(mask).first()
+    }
+}

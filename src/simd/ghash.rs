@@ -1,0 +1,188 @@
+//! GHASH (NIST SP 800-38D §6.4).
+//!
+//! Blocks are numbers with their bytes backwards. H is multiplied by x beforehand, which undoes the order of the bits within: products
+//! then come out as GHASH has them (Gueron and Kounavis, "Intel Carry-Less Multiplication Instruction and its Usage for Computing the
+//! GCM Mode", 2014).
+
+use zeroize::ZeroizeOnDrop;
+
+use super::Block;
+use super::vector::Vector;
+
+/// x^128 + x^127 + x^126 + x^121 + 1 without its highest term: the polynomial of GCM, backwards.
+const POLYNOMIAL: u128 = 0xc2 << 120 | 1;
+
+/// The highest power of H: one for associated data, as many as a turn has blocks, one for the lengths.
+const HIGHEST: usize = 18;
+/// Behind the powers, so that the last ones fill a vector, whichever it begins with.
+const SPARE: usize = 3;
+
+/// The powers of H, from the highest down to H itself.
+#[derive(ZeroizeOnDrop)]
+pub(super) struct HashKey([Block; HIGHEST + SPARE]);
+
+impl HashKey {
+    #[inline(always)]
+    pub(super) fn new<V: Vector>(cpu: V::Cpu, h: &Block) -> Self {
+        let h = u128::from_be_bytes(*h);
+        let carry = 0u128.wrapping_sub(h >> 127);
+        let h = ((h << 1) ^ (carry & POLYNOMIAL)).to_le_bytes();
+        let mut powers = [[0; 16]; HIGHEST + SPARE];
+        let mut power = V::from_first(cpu, &h);
+        for place in powers.iter_mut().rev().skip(SPARE) {
+            *place = power.first();
+            let mut product = Products::zero(cpu);
+            product.add(power, V::from_first(cpu, &h));
+            power = product.reduced(cpu);
+        }
+        Self(powers)
+    }
+
+    /// The powers of H from this one on downwards.
+    #[inline(always)]
+    fn down_from(&self, power: usize) -> &[Block] {
+        debug_assert!((1..=HIGHEST).contains(&power));
+        self.0
+            .get(HIGHEST.saturating_sub(power)..)
+            .unwrap_or_default()
+    }
+}
+
+/// A sum of products, not yet reduced.
+#[derive(Clone, Copy)]
+struct Products<V> {
+    low: V,
+    middle: V,
+    high: V,
+}
+
+impl<V: Vector> Products<V> {
+    #[inline(always)]
+    fn zero(cpu: V::Cpu) -> Self {
+        let zero = V::zero(cpu);
+        Self {
+            low: zero,
+            middle: zero,
+            high: zero,
+        }
+    }
+
+    #[inline(always)]
+    fn add(&mut self, one: V, other: V) {
+        self.low = self.low.xor(one.mul::<0x00>(other));
+        let middle = one.mul::<0x01>(other).xor(one.mul::<0x10>(other));
+        self.middle = self.middle.xor(middle);
+        self.high = self.high.xor(one.mul::<0x11>(other));
+    }
+
+    /// The sum over all lanes, modulo the polynomial.
+    #[inline(always)]
+    fn reduced(self, cpu: V::Cpu) -> V {
+        let polynomial = V::broadcast(cpu, &POLYNOMIAL.to_le_bytes());
+        let fold = |low: V| low.swap_halves().xor(polynomial.mul::<0x01>(low));
+        let middle = self.middle.xor(fold(self.low));
+        self.high.xor(fold(middle)).sum()
+    }
+}
+
+/// A hash in progress.
+pub(super) struct Ghash<'k, V: Vector> {
+    cpu: V::Cpu,
+    key: &'k HashKey,
+    sum: Products<V>,
+    /// The hash so far: it goes into the next block.
+    so_far: V,
+}
+
+impl<'k, V: Vector> Ghash<'k, V> {
+    #[inline(always)]
+    pub(super) fn new(cpu: V::Cpu, key: &'k HashKey) -> Self {
+        Self {
+            cpu,
+            key,
+            sum: Products::zero(cpu),
+            so_far: V::zero(cpu),
+        }
+    }
+
+    /// Adds blocks to the sum, each of which has as many behind it as its power says.
+    #[inline(always)]
+    fn add(&mut self, blocks: V, powers: V) {
+        self.sum.add(blocks.xor(self.so_far), powers);
+        self.so_far = V::zero(self.cpu);
+    }
+
+    #[inline(always)]
+    fn reduce(&mut self) {
+        self.so_far = self.sum.reduced(self.cpu);
+        self.sum = Products::zero(self.cpu);
+    }
+
+    /// Absorbs `blocks` one by one, and reduces the last one with the `next` blocks that follow.
+    #[inline(always)]
+    pub(super) fn head(&mut self, blocks: [&[Block]; 2], next: usize) {
+        let [first, second] = blocks;
+        let mut left = first.len() + second.len();
+        for block in first.iter().chain(second) {
+            left -= 1;
+            let power = if left == 0 { next + 1 } else { 1 };
+            self.add_first(block, power);
+            if left > 0 {
+                self.reduce();
+            }
+        }
+    }
+
+    /// Absorbs a turn: `N` vectors as they are in memory.
+    #[inline(always)]
+    pub(super) fn turn<const N: usize>(&mut self, vectors: [V; N]) {
+        let (powers, _) = V::split(self.key.down_from(N * V::BLOCKS).as_flattened());
+        for (vector, powers) in vectors.into_iter().zip(powers) {
+            self.add(vector.reverse(), V::load(self.cpu, powers));
+        }
+        self.reduce();
+    }
+
+    /// Begins the end, which has `blocks` blocks.
+    #[inline(always)]
+    pub(super) fn tail(self, blocks: usize) -> Tail<'k, V> {
+        let (powers, _) = V::split(self.key.down_from(blocks).as_flattened());
+        Tail {
+            hash: self,
+            powers: powers.iter(),
+        }
+    }
+
+    #[inline(always)]
+    fn add_first(&mut self, block: &Block, power: usize) {
+        if let Some(power) = self.key.down_from(power).first() {
+            let block = V::from_first(self.cpu, block).reverse();
+            self.add(block, V::from_first(self.cpu, power));
+        }
+    }
+}
+
+/// The end of a hash: less than a turn, and the block of lengths.
+pub(super) struct Tail<'k, V: Vector> {
+    hash: Ghash<'k, V>,
+    powers: core::slice::Iter<'k, V::Bytes>,
+}
+
+impl<V: Vector> Tail<'_, V> {
+    /// Absorbs a vector as it is in memory, of which the last one may have zeros at its end.
+    #[inline(always)]
+    pub(super) fn vector(&mut self, vector: V) {
+        if let Some(powers) = self.powers.next() {
+            let powers = V::load(self.hash.cpu, powers);
+            self.hash.add(vector.reverse(), powers);
+        }
+    }
+
+    /// Absorbs the last block, and returns the hash as it is in memory.
+    #[inline(always)]
+    pub(super) fn finish(mut self, lengths: &Block) -> V {
+        self.hash.add_first(lengths, 1);
+        self.hash.reduce();
+        self.hash.so_far.reverse()
+    }
+}

@@ -1,0 +1,62 @@
+//! In place of the vector kernels where there are none: types without a value, so that nothing of them is left.
+
+use crate::primitives::{BLOCK, Beside};
+
+type Block = [u8; BLOCK];
+
+#[derive(Clone, Copy)]
+pub(crate) enum Level {}
+
+impl Level {
+    pub(crate) fn best() -> Option<Self> {
+        None
+    }
+
+    pub(crate) fn withhold(_: usize) {}
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {}
+    }
+}
+
+pub(crate) enum Aes {}
+
+impl Aes {
+    pub(crate) fn new(level: Level, _: &[u8]) -> Self {
+        match level {}
+    }
+
+    pub(crate) fn encrypt_block(&self, _: &Block) -> Block {
+        match *self {}
+    }
+
+    pub(crate) fn xor_keystream(&self, _: &Block, _: &mut [u8]) {
+        match *self {}
+    }
+}
+
+pub(crate) enum Gcm {}
+
+impl Gcm {
+    pub(crate) fn new(aes: Aes) -> Self {
+        match aes {}
+    }
+
+    pub(crate) fn aes(&self) -> &Aes {
+        match *self {}
+    }
+
+    pub(crate) fn seal(&self, _: Beside<'_>, _: &mut [u8]) -> Block {
+        match *self {}
+    }
+
+    pub(crate) fn tag(&self, _: Beside<'_>, _: &[u8]) -> Block {
+        match *self {}
+    }
+}
+
+/// What a test has to run on.
+#[cfg(test)]
+pub(crate) fn every_level() -> [Option<Level>; 1] {
+    [None]
+}

@@ -1,0 +1,93 @@
+//! What a vector of AES blocks can do, whatever its width, and what runs on all of them.
+
+use super::Block;
+use super::aes::{Keys, RoundKeys};
+use super::cpu::Level;
+use super::width::{four, one, two};
+
+/// One, two or four AES blocks, each a 128-bit lane.
+///
+/// INVARIANT: a value exists only where a token was, so the CPU has what the methods need.
+pub(super) trait Vector: Copy {
+    /// The token.
+    type Cpu: Copy;
+    /// The bytes of a vector.
+    type Bytes;
+    /// Lanes of a vector.
+    const BLOCKS: usize;
+
+    fn zero(cpu: Self::Cpu) -> Self;
+    fn load(cpu: Self::Cpu, bytes: &Self::Bytes) -> Self;
+    fn store(self, bytes: &mut Self::Bytes);
+    /// `block` in every lane.
+    fn broadcast(cpu: Self::Cpu, block: &Block) -> Self;
+    /// `block` in the first lane, zeros elsewhere.
+    fn from_first(cpu: Self::Cpu, block: &Block) -> Self;
+    /// The first lane.
+    fn first(self) -> Block;
+    /// 0, 1, 2, 3 as little-endian numbers.
+    fn numbers(cpu: Self::Cpu) -> Self;
+
+    /// Whole vectors of `data`, and less than one.
+    fn split(data: &[u8]) -> (&[Self::Bytes], &[u8]);
+    fn split_mut(data: &mut [u8]) -> (&mut [Self::Bytes], &mut [u8]);
+    /// Loads less than a vector, and zeros behind.
+    fn load_part(cpu: Self::Cpu, bytes: &[u8]) -> Self;
+    /// Stores less than a vector. Returns what was stored, and zeros behind.
+    fn store_part(self, bytes: &mut [u8]) -> Self;
+
+    fn xor(self, other: Self) -> Self;
+    /// Adds the lower 32 bits of each lane as little-endian numbers; they do not carry.
+    fn add(self, other: Self) -> Self;
+    /// The bytes of each lane backwards.
+    fn reverse(self) -> Self;
+    fn aes_round(self, key: Self) -> Self;
+    fn aes_last_round(self, key: Self) -> Self;
+    /// The carry-less product of a half of each lane and one of the other's: bit 0 of `HALVES` chooses our high one, bit 4 the other's.
+    fn mul<const HALVES: i32>(self, other: Self) -> Self;
+    /// The halves of each lane in each other's place.
+    fn swap_halves(self) -> Self;
+    /// The sum of all lanes in the first one, zeros elsewhere.
+    fn sum(self) -> Self;
+}
+
+/// Work that is written once, and compiled for every level and size of key.
+pub(super) trait Kernel {
+    type Output;
+
+    /// `N` is the number of vectors to be worked on at a time, so that no unit of the CPU waits for the result of another.
+    ///
+    /// Always inlined, like all that it calls: that is how it comes to be compiled with the features of the level.
+    fn run<V: Vector, const N: usize, const MIDDLE: usize>(
+        self,
+        cpu: V::Cpu,
+        keys: &RoundKeys<MIDDLE>,
+    ) -> Self::Output;
+}
+
+impl Level {
+    #[inline]
+    pub(super) fn run<K: Kernel>(self, keys: &Keys, kernel: K) -> K::Output {
+        match self {
+            Self::Vaes512(cpu) => four::run(cpu, keys, kernel),
+            Self::Vaes256(cpu) => two::run(cpu, keys, kernel),
+            Self::AesNi(cpu) => one::run(cpu, keys, kernel),
+        }
+    }
+}
+
+impl Keys {
+    /// To be inlined into a function with the features of `V`.
+    #[inline(always)]
+    pub(super) fn run<V: Vector, const N: usize, K: Kernel>(
+        &self,
+        cpu: V::Cpu,
+        kernel: K,
+    ) -> K::Output {
+        match self {
+            Self::Aes128(keys) => kernel.run::<V, N, 9>(cpu, keys),
+            Self::Aes192(keys) => kernel.run::<V, N, 11>(cpu, keys),
+            Self::Aes256(keys) => kernel.run::<V, N, 13>(cpu, keys),
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! Vectors of two blocks: VAES and VPCLMULQDQ on the registers of AVX2.
+
+use core::arch::x86_64::*;
+
+use super::super::Block;
+use super::super::aes::Keys;
+use super::super::cpu::Vaes256;
+use super::super::vector::{Kernel, Vector};
+use super::{intrinsics, keep, load_part};
+
+#[derive(Clone, Copy)]
+pub(crate) struct Two(__m256i);
+
+pub(crate) fn run<K: Kernel>(cpu: Vaes256, keys: &Keys, kernel: K) -> K::Output {
+    #[target_feature(enable = "aes,pclmulqdq,avx2,vaes,vpclmulqdq")]
+    fn compiled<K: Kernel>(cpu: Vaes256, keys: &Keys, kernel: K) -> K::Output {
+        keys.run::<Two, 4, K>(cpu, kernel)
+    }
+    // SAFETY: the token proves the features.
+    unsafe { compiled(cpu, keys, kernel) }
+}
+
+const BYTES: usize = 32;
+
+impl Vector for Two {
+    type Cpu = Vaes256;
+    type Bytes = [u8; BYTES];
+    const BLOCKS: usize = 2;
+
+    #[inline(always)]
+    fn zero(_: Vaes256) -> Self {
+        Self(intrinsics!(_mm256_setzero_si256()))
+    }
+
+    #[inline(always)]
+    fn load(_: Vaes256, bytes: &[u8; BYTES]) -> Self {
+        Self(intrinsics!(_mm256_loadu_si256(bytes.as_ptr().cast())))
+    }
+
+    #[inline(always)]
+    fn store(self, bytes: &mut [u8; BYTES]) {
+        intrinsics!(_mm256_storeu_si256(bytes.as_mut_ptr().cast(), self.0));
+    }
+
+    #[inline(always)]
+    fn broadcast(_: Vaes256, block: &Block) -> Self {
+        Self(intrinsics!(_mm256_broadcastsi128_si256(_mm_loadu_si128(
+            block.as_ptr().cast()
+        ))))
+    }
+
+    #[inline(always)]
+    fn from_first(_: Vaes256, block: &Block) -> Self {
+        Self(intrinsics!(_mm256_zextsi128_si256(_mm_loadu_si128(
+            block.as_ptr().cast()
+        ))))
+    }
+
+    #[inline(always)]
+    fn first(self) -> Block {
+        let mut block = [0; 16];
+        intrinsics!(_mm_storeu_si128(
+            block.as_mut_ptr().cast(),
+            _mm256_castsi256_si128(self.0)
+        ));
+        block
+    }
+
+    #[inline(always)]
+    fn numbers(_: Vaes256) -> Self {
+        Self(intrinsics!(_mm256_set_epi64x(0, 1, 0, 0)))
+    }
+
+    #[inline(always)]
+    fn split(data: &[u8]) -> (&[[u8; BYTES]], &[u8]) {
+        data.as_chunks()
+    }
+
+    #[inline(always)]
+    fn split_mut(data: &mut [u8]) -> (&mut [[u8; BYTES]], &mut [u8]) {
+        data.as_chunks_mut()
+    }
+
+    #[inline(always)]
+    fn load_part(cpu: Vaes256, bytes: &[u8]) -> Self {
+        load_part(cpu, bytes)
+    }
+
+    #[inline(always)]
+    fn store_part(self, bytes: &mut [u8]) -> Self {
+        let mut whole = [0; BYTES];
+        self.store(&mut whole);
+        keep(&mut whole, bytes);
+        Self(intrinsics!(_mm256_loadu_si256(whole.as_ptr().cast())))
+    }
+
+    #[inline(always)]
+    fn xor(self, other: Self) -> Self {
+        Self(intrinsics!(_mm256_xor_si256(self.0, other.0)))
+    }
+
+    #[inline(always)]
+    fn add(self, other: Self) -> Self {
+        Self(intrinsics!(_mm256_add_epi32(self.0, other.0)))
+    }
+
+    #[inline(always)]
+    fn reverse(self) -> Self {
+        Self(intrinsics!(_mm256_shuffle_epi8(
+            self.0,
+            _mm256_broadcastsi128_si256(_mm_set_epi64x(
+                0x0001_0203_0405_0607,
+                0x0809_0a0b_0c0d_0e0f
+            ))
+        )))
+    }
+
+    #[inline(always)]
+    fn aes_round(self, key: Self) -> Self {
+        Self(intrinsics!(_mm256_aesenc_epi128(self.0, key.0)))
+    }
+
+    #[inline(always)]
+    fn aes_last_round(self, key: Self) -> Self {
+        Self(intrinsics!(_mm256_aesenclast_epi128(self.0, key.0)))
+    }
+
+    #[inline(always)]
+    fn mul<const HALVES: i32>(self, other: Self) -> Self {
+        Self(intrinsics!(_mm256_clmulepi64_epi128::<HALVES>(
+            self.0, other.0
+        )))
+    }
+
+    #[inline(always)]
+    fn swap_halves(self) -> Self {
+        Self(intrinsics!(_mm256_shuffle_epi32::<0x4e>(self.0)))
+    }
+
+    #[inline(always)]
+    fn sum(self) -> Self {
+        Self(intrinsics!({
+            let sum = _mm_xor_si128(
+                _mm256_castsi256_si128(self.0),
+                _mm256_extracti128_si256::<1>(self.0),
+            );
+            _mm256_zextsi128_si256(sum)
+        }))
+    }
+}
