@@ -370,6 +370,33 @@ pub enum RocError {
     },
 }
 
+/// Why an exported state is refused. Nothing was made of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StateError {
+    /// It does not begin as an exported state does.
+    #[error("these bytes are no exported state")]
+    NotAState,
+    /// It is of a version of the format that this version of the crate does not read.
+    #[error("the state is of version {version}, which is not known here")]
+    Version {
+        /// The version that it states.
+        version: u16,
+    },
+    /// It is of something else: of the other direction, or with keys where there should be none.
+    #[error("the state is not of what is to be resumed from it")]
+    Kind,
+    /// It is shorter or longer than it says.
+    #[error("the state is not as long as it says: it was cut, or something is behind it")]
+    Length,
+    /// Its code is wrong: it was damaged or forged, or is not of exactly these master keys.
+    #[error("the state does not authenticate: damaged, or of other master keys")]
+    NotAuthentic,
+    /// Its code is right and what it says is not: nobody should have written that.
+    #[error("the state authenticates and makes no sense")]
+    Malformed,
+}
+
 /// A lifetime that leaves no packet, or above 2^48.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a key lifetime is 2 to 2^48 packets")]

@@ -91,6 +91,11 @@ impl Kdf {
         self.derive_label(0xff, 0, out);
     }
 
+    /// Derives the key that vouches for an exported state, and is none of a session either.
+    pub(crate) fn derive_state_key(&self, out: &mut [u8]) {
+        self.derive_label(0xfe, 0, out);
+    }
+
     fn derive_label(&self, label: u8, r: u64, out: &mut [u8]) {
         let [_, _, r @ ..] = r.to_be_bytes();
         let mut first = Zeroizing::new([0; BLOCK]);

@@ -71,6 +71,7 @@ mod key;
 mod kdf;
 mod ring;
 mod statistics;
+pub mod state;
 mod error;
 mod primitives;
 
@@ -81,7 +82,7 @@ pub use builder::{Builder, Cryptex, EBitPolicy, SrtcpTag};
 pub use demux::PacketKind;
 pub use error::{
     BuildError, HeaderError, KeyError, KeyRingError, LifetimeError, MkiError, ProtectError,
-    RandomError, RocError, UnknownSuite, UnprotectError,
+    RandomError, RocError, StateError, UnknownSuite, UnprotectError,
 };
 pub use header::Plane;
 pub use index::PacketIndex;
