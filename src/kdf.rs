@@ -27,6 +27,11 @@ impl KeyDerivationRate {
         }
     }
 
+    /// [`EVERY_PACKET`](Self::EVERY_PACKET) among them.
+    pub(crate) fn from_any_exponent(exponent: u8) -> Option<Self> {
+        (exponent <= 24).then_some(Self(exponent.into()))
+    }
+
     /// The n of 2^n packets.
     #[must_use]
     pub const fn exponent(self) -> u32 {

@@ -92,6 +92,7 @@ pub use receiver::{Overlap, Receiver, ReceiverBuilder, ReceiverOptions, RocAfter
 pub use replay::ReplayWindowSize;
 pub use ring::KeyUsage;
 pub use sender::{Sender, SenderBuilder, SenderOptions};
+pub use state::Margin;
 pub use statistics::{
     PlaneStatistics, ProtectErrorCounts, ReceiverStatistics, SenderStatistics, Statistics,
     UnprotectErrorCounts,

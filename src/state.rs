@@ -20,5 +20,9 @@
 //! Whatever changes in the bytes, or in what they mean, gets another version, and a version that is not known is refused.
 
 mod codec;
+mod context;
+mod margin;
+mod options;
 
 pub(crate) use codec::{Kind, Reader, StateKey, Writer, open, seal, split};
+pub use margin::Margin;
