@@ -90,6 +90,9 @@ impl Sender {
         self.context.ring.skip(margin, streams);
         let streams = self.context.streams.iter_mut();
         streams.for_each(|stream| stream.skip(margin));
+        self.context
+            .streams
+            .retain(|_, stream| stream.has_history());
         // SRTCP that began since began here.
         let first = &mut self.options.first_srtcp_index;
         *first = first.saturating_add(margin.into());
@@ -102,15 +105,17 @@ impl SenderBuilder {
     /// has the same master keys, in any order, with the same MKIs and lifetimes.
     ///
     /// # No index twice
-    /// Nothing that the other sender can have protected is protected again, if it went on by no more than `margin` after the export, and ended:
+    /// No index that the other sender can have used is used again, if it went on by no more than `margin` after the export, and ended. Where this
+    /// sender can be followed by another one, it exports its state before its first packet: two that go on from one state use the same indices.
     ///
     /// - Every stream goes on beyond its highest index and the margin, in both planes, and everything before that is refused;
     ///   [`next_rtp_index`](Sender::next_rtp_index) says where. Streams near an end of their indices may be beyond it, and then send no more.
     ///   [`allow_identical_retransmission`](Self::allow_identical_retransmission) covers what this sender sends.
-    /// - Where a rollover counter was set and no packet had followed, all indices of that counter count as used, and the margin beyond them:
-    ///   [`roc`](Sender::roc) says the counter, which receivers have to be told.
-    /// - SRTP of an SSRC that the state does not know is refused ([`MayHaveBegun`](crate::ProtectError::MayHaveBegun)) until
-    ///   [`set_roc`](Sender::set_roc) says where it begins. Its SRTCP, like that of streams which had sent none, begins beyond the margin.
+    /// - Where a stream that had sent SRTP was to go on at another rollover counter, all indices of that counter count as used, and the margin beyond
+    ///   them: [`roc`](Sender::roc) says the counter, which receivers have to be told.
+    /// - SRTP of an SSRC that had sent none is refused ([`MayHaveBegun`](crate::ProtectError::MayHaveBegun)) until [`set_roc`](Sender::set_roc) says
+    ///   where it begins, also after a re-key: the process before may have begun it after the export, under the same keys. An SSRC that nobody can have used
+    ///   is a fresh one. SRTCP of an SSRC that had sent none begins beyond the margin.
     /// - The counts of each key grow by the margin for each stream of the state, in both planes. Streams that began after the export are not counted.
     ///
     /// With [`Margin::NONE`] the sender is as the other one was at its export, to the last index of its windows.

@@ -53,14 +53,16 @@ impl RtpProgress {
         })
     }
 
-    /// Goes beyond all that a sender may have sent since. A rollover counter that was set may have been taken, with any sequence number.
+    /// Goes beyond all that a sender may have sent since. A rollover counter that was set may have been taken, with any sequence number; where
+    /// nothing else is known, nothing is.
     fn skip(&mut self, margin: Margin) {
-        let set = self.pending_roc.map(|roc| PacketIndex::new(roc, u16::MAX));
-        if let Some(reached) = set.or(self.highest()) {
-            let beyond = reached.value() + u64::from(margin);
-            self.window.skip_to(beyond.min(PacketIndex::MAX.value()));
-            self.pending_roc = None;
-        }
+        let set = self.pending_roc.take();
+        let Some(highest) = self.highest() else {
+            return;
+        };
+        let reached = set.map_or(highest, |roc| PacketIndex::new(roc, u16::MAX));
+        let beyond = reached.value() + u64::from(margin);
+        self.window.skip_to(beyond.min(PacketIndex::MAX.value()));
     }
 }
 
