@@ -22,7 +22,7 @@ const DEPENDENCIES: [(&str, &[&str]); 11] = [
     ("base64ct",  &["key.rs"]),
     ("getrandom", &["key.rs"]),
     ("thiserror", &["error.rs", "sdes/error.rs"]),
-    ("zeroize",   &["kdf.rs", "key.rs", "primitives.rs", "primitives/", "ring.rs", "sdes/", "simd/", "transform.rs", "transform/"]),
+    ("zeroize",   &["kdf.rs", "key.rs", "primitives.rs", "primitives/", "receiver/", "ring.rs", "ring/", "sdes/", "sender/", "simd/", "state/", "transform.rs", "transform/"]),
 ];
 
 /// What only features turn on.
