@@ -6,7 +6,7 @@ mod common;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
-use common::{PLANES, plain, protect, unprotect};
+use common::{PLANES, plain, protect, rtp_with, unprotect};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use proptest::test_runner::TestRunner;
@@ -16,7 +16,7 @@ use srtp_sdes::sdes::{
     SuiteOrder, TagMatch,
 };
 use srtp_sdes::{
-    CryptoSuite, KeyDerivationRate, Lifetime, MasterKey, Overlap, Plane, Receiver, Sender,
+    Cryptex, CryptoSuite, KeyDerivationRate, Lifetime, MasterKey, Overlap, Plane, Receiver, Sender,
 };
 
 const SSRCS: [u32; 2] = [7, 0x8000_0001];
@@ -62,6 +62,8 @@ struct Exchange {
     by: usize,
     wishes: [Wish; 2],
     fate: Fate,
+    /// Something on the way takes `a=cryptex` out of the offer, and of the answer.
+    strips: [bool; 2],
     /// Sequence numbers go on by so many from packet to packet.
     stride: u16,
 }
@@ -95,12 +97,16 @@ fn exchange() -> impl Strategy<Value = Exchange> {
         1 => Just(F::PortZero),
     ];
     let stride = prop_oneof![1..=3u16, 1..=6000u16];
-    (0..2usize, [wish(), wish()], fate, stride).prop_map(|(by, wishes, fate, stride)| Exchange {
-        by,
-        wishes,
-        fate,
-        stride,
-    })
+    let strips = [proptest::bool::weighted(0.2), proptest::bool::weighted(0.2)];
+    (0..2usize, [wish(), wish()], fate, strips, stride).prop_map(
+        |(by, wishes, fate, strips, stride)| Exchange {
+            by,
+            wishes,
+            fate,
+            strips,
+            stride,
+        },
+    )
 }
 
 /// Policies that have a suite in common, and by which nobody owes the other more than a crypto line.
@@ -142,9 +148,14 @@ fn policy() -> impl Strategy<Value = Policy> {
         1 => (1..20u64).prop_map(Overlap::Packets),
     ];
     let mode = select(vec![M::Opportunistic, M::Required, M::WhenOffered]);
-    let written = (0..=5u8, 0..=8u8, any::<bool>());
+    let cryptex = prop_oneof![
+        2 => Just(Cryptex::Off),
+        3 => Just(Cryptex::On),
+        1 => Just(Cryptex::Required),
+    ];
+    let written = (0..=5u8, 0..=8u8, any::<bool>(), cryptex);
     (mode, written, overlap, any::<[bool; 7]>()).prop_map(
-        |(mode, (mki, rate, lifetime), overlap, choices)| {
+        |(mode, (mki, rate, lifetime, cryptex), overlap, choices)| {
             let [
                 own_order,
                 secure,
@@ -158,6 +169,7 @@ fn policy() -> impl Strategy<Value = Policy> {
                 .mode(mode)
                 .write_mki(mki)
                 .overlap(overlap)
+                .cryptex(cryptex)
                 .offer_secure_profile(secure);
             if own_order {
                 policy = policy.order(SuiteOrder::Own);
@@ -217,6 +229,16 @@ struct Sent {
 }
 
 impl Sent {
+    /// As it arrives.
+    fn stripped(mut self, of_cryptex: bool) -> Self {
+        self.lines.retain(|line| !of_cryptex || line != "a=cryptex");
+        self
+    }
+
+    fn announces_cryptex(&self) -> bool {
+        self.lines.iter().any(|line| line == "a=cryptex")
+    }
+
     fn read<T>(&self, act: impl FnOnce(&MediaSection<'_>) -> T) -> T {
         let attributes: Vec<&str> = self.lines.iter().map(String::as_str).collect();
         act(&MediaSection {
@@ -328,10 +350,11 @@ impl Side {
             Ok(offer) => {
                 assert!(offer.has_keys() || !had_leg);
                 let lines = offer.attributes().map(|it| it.secret_line().to_string());
+                let cryptex = offer.announces_cryptex().then(|| "a=cryptex".to_owned());
                 let sent = Sent {
                     transport: offer.profile().name(),
                     port,
-                    lines: lines.collect(),
+                    lines: lines.chain(cryptex).collect(),
                 };
                 self.exchanges += 1;
                 Some(sent)
@@ -360,10 +383,16 @@ impl Side {
         };
         match reply.response {
             Response::Srtp {
-                profile, attribute, ..
+                profile,
+                attribute,
+                cryptex,
+                ..
             } => {
+                assert!(!cryptex || offer.announces_cryptex());
                 let line = attribute.secret_line().to_string();
-                Some(sent(profile.name(), 4000, vec![line]))
+                let cryptex = cryptex.then(|| "a=cryptex".to_owned());
+                let lines = [line].into_iter().chain(cryptex).collect();
+                Some(sent(profile.name(), 4000, lines))
             }
             Response::PlainRtp(plain) => Some(sent(plain.profile.name(), 4000, vec![])),
             Response::PortZero => Some(sent("RTP/AVP", 0, vec![])),
@@ -400,7 +429,11 @@ impl Side {
         let had = (self.sender.is_some(), self.receiver.is_some());
         match (&changes.sender, &changes.receiver) {
             // Nothing that is not there is said to go on.
-            (SenderChange::Keep | SenderChange::Rekey(_), _) if !had.0 => panic!("no sender"),
+            (SenderChange::Keep | SenderChange::Rekey(_) | SenderChange::Cryptex(_), _)
+                if !had.0 =>
+            {
+                panic!("no sender")
+            }
             (_, ReceiverChange::Keep | ReceiverChange::Rekey(_)) if !had.1 => panic!("no receiver"),
             _ => {}
         }
@@ -438,6 +471,16 @@ impl Side {
                     protected,
                 });
             }
+            self.seq = self.seq.wrapping_add(1);
+            let plain = rtp_with(ssrc, self.seq, 1, Some(1), b"8 bytes.");
+            let protected = protect(sender, Plane::Rtp, &plain).unwrap();
+            let is_marked = protected[16..18] == [0xc0, 0xde];
+            assert_eq!(is_marked, self.session.cryptex() != Cryptex::Off);
+            packets.push(Packet {
+                plane: Plane::Rtp,
+                plain,
+                protected,
+            });
         }
         packets
     }
@@ -510,6 +553,9 @@ impl Call {
                     answerer.receives(&offerers);
                 }
                 self.both_agree();
+                let cryptex = [0, 1].map(|n| self.0[n].session.cryptex() != Cryptex::Off);
+                let is_stripped = exchange.strips[1] && !cryptex[by];
+                assert!(is_stripped || cryptex[0] == cryptex[1]);
             }
         }
         self.media_flows(exchange.stride);
@@ -534,6 +580,7 @@ impl Call {
             *on_their_way = offerer.send(exchange.stride);
             return Came::Nothing;
         };
+        let offer = offer.stripped(exchange.strips[0]);
         let answer = match exchange.fate {
             Fate::Lost => None,
             Fate::Glare => {
@@ -573,6 +620,10 @@ impl Call {
         let outcome = answerer.session.commit().unwrap();
         let from_offerer = answerer.apply(outcome);
         assert!(answerer.session.commit().is_err());
+        // Who requires cryptex would not hear a peer that does not know of it.
+        let strips = exchange.strips[1] && answerer.session.cryptex() != Cryptex::Required;
+        let answers = answers.into_iter().map(|it| it.stripped(strips));
+        let answers: Vec<_> = answers.collect();
         *on_their_way = offerer.send(exchange.stride);
 
         // A second re-key ends the first one's overlap.
