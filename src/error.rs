@@ -76,6 +76,15 @@ pub enum ProtectError {
         /// Which index.
         plane: Plane,
     },
+    /// The sender was resumed from a state that does not know SRTP of this SSRC. The process before may have begun it after the export: say with
+    /// [`set_roc`](crate::Sender::set_roc) at which rollover counter no index was used.
+    #[error(
+        "SSRC {ssrc:#010x} may have been begun before the sender was resumed: set a rollover counter that was not used"
+    )]
+    MayHaveBegun {
+        /// The stream.
+        ssrc: u32,
+    },
     /// The selected master key has protected as many packets as it may in one of the planes, which ends
     /// it in both (RFC 3711 §9.2): replace it.
     #[error("the master key has reached its lifetime: re-key before sending more")]
@@ -368,6 +377,50 @@ pub enum RocError {
         /// The cap.
         most: usize,
     },
+}
+
+/// Why an exported state is refused. Nothing was made of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StateError {
+    /// It does not begin as an exported state does.
+    #[error("these bytes are no exported state")]
+    NotAState,
+    /// It is of a version of the format that this version of the crate does not read.
+    #[error("the state is of version {version}, which is not known here")]
+    Version {
+        /// The version that it states.
+        version: u16,
+    },
+    /// It is of something else: of the other direction, or with keys where there should be none.
+    #[error("the state is not of what is to be resumed from it")]
+    Kind,
+    /// It is shorter or longer than it says.
+    #[error("the state is not as long as it says: it was cut, or something is behind it")]
+    Length,
+    /// Its code is wrong: it was damaged or forged, or is not of exactly these master keys.
+    #[error("the state does not authenticate: damaged, or of other master keys")]
+    NotAuthentic,
+    /// It is of these master keys, and of another suite, of other MKIs or lifetimes, or of options under which packets look different.
+    #[error("the state is of another suite, other MKIs, lifetimes or options")]
+    OtherOptions,
+    /// The master keys that were given are not those of the context.
+    #[error("these are not the master keys of the context")]
+    OtherKeys,
+    /// It has more streams than the context may hold, removed ones included.
+    #[error("the state has {streams} streams, and this context holds at most {most}")]
+    TooManyStreams {
+        /// Streams of the state.
+        streams: usize,
+        /// The cap: [`most_streams`](crate::Builder::most_streams).
+        most: usize,
+    },
+    /// Options and keys do not go with each other.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// Its code is right and what it says is not: nobody should have written that.
+    #[error("the state authenticates and makes no sense")]
+    Malformed,
 }
 
 /// A lifetime that leaves no packet, or above 2^48.

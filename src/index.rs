@@ -41,6 +41,11 @@ impl PacketIndex {
         self.0
     }
 
+    /// The next index, if there is one.
+    pub(crate) fn following(self) -> Option<Self> {
+        (self < Self::MAX).then_some(Self(self.0 + 1))
+    }
+
     /// The receiver's guess (RFC 3711 appendix A): of the indices that end in `seq`, the one
     /// closest to `self`, the highest index authenticated so far.
     ///

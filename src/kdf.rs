@@ -27,6 +27,11 @@ impl KeyDerivationRate {
         }
     }
 
+    /// [`EVERY_PACKET`](Self::EVERY_PACKET) among them.
+    pub(crate) fn from_any_exponent(exponent: u8) -> Option<Self> {
+        (exponent <= 24).then_some(Self(exponent.into()))
+    }
+
     /// The n of 2^n packets.
     #[must_use]
     pub const fn exponent(self) -> u32 {
@@ -89,6 +94,11 @@ impl Kdf {
     /// RFC 8723 leave free.
     pub(crate) fn derive_check(&self, out: &mut [u8]) {
         self.derive_label(0xff, 0, out);
+    }
+
+    /// Derives the key that vouches for an exported state, and is none of a session either.
+    pub(crate) fn derive_state_key(&self, out: &mut [u8]) {
+        self.derive_label(0xfe, 0, out);
     }
 
     fn derive_label(&self, label: u8, r: u64, out: &mut [u8]) {

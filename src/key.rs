@@ -185,6 +185,12 @@ impl MasterKey {
         self
     }
 
+    /// [`with_mki`](Self::with_mki) and [`with_lifetime`](Self::with_lifetime) for a key that stays where it is.
+    pub(crate) fn set_mki_and_lifetime(&mut self, mki: Option<Mki>, lifetime: Option<Lifetime>) {
+        self.mki = mki;
+        self.lifetime = lifetime;
+    }
+
     /// The suite that this key is for.
     #[must_use]
     pub fn suite(&self) -> CryptoSuite {

@@ -71,6 +71,7 @@ mod key;
 mod kdf;
 mod ring;
 mod statistics;
+pub mod state;
 mod error;
 mod primitives;
 
@@ -81,7 +82,7 @@ pub use builder::{Builder, Cryptex, EBitPolicy, SrtcpTag};
 pub use demux::PacketKind;
 pub use error::{
     BuildError, HeaderError, KeyError, KeyRingError, LifetimeError, MkiError, ProtectError,
-    RandomError, RocError, UnknownSuite, UnprotectError,
+    RandomError, RocError, StateError, UnknownSuite, UnprotectError,
 };
 pub use header::Plane;
 pub use index::PacketIndex;
@@ -91,6 +92,7 @@ pub use receiver::{Overlap, Receiver, ReceiverBuilder, ReceiverOptions, RocAfter
 pub use replay::ReplayWindowSize;
 pub use ring::KeyUsage;
 pub use sender::{Sender, SenderBuilder, SenderOptions};
+pub use state::Margin;
 pub use statistics::{
     PlaneStatistics, ProtectErrorCounts, ReceiverStatistics, SenderStatistics, Statistics,
     UnprotectErrorCounts,

@@ -1,5 +1,6 @@
 //! Unprotecting packets: one direction of one RTP session (RFC 3711 §3.3, §3.4).
 
+mod failover;
 mod overlap;
 mod path;
 mod upkeep;

@@ -82,6 +82,54 @@ impl ReplayWindow {
         self.highest
     }
 
+    pub(crate) fn size(&self) -> ReplayWindowSize {
+        self.size
+    }
+
+    /// What was seen, from the highest index down, as [`from_blocks`](Self::from_blocks) takes it. `None` without storage.
+    pub(crate) fn blocks(&self) -> Option<impl Iterator<Item = u64>> {
+        let highest = self.highest.filter(|_| !self.blocks.is_empty())?;
+        let touched = touched(self.size, highest).rev();
+        Some(touched.map(move |block| {
+            let seen = self.blocks.get(self.slot(block * 64)).copied();
+            seen.unwrap_or_default() & mask(self.size, highest, block)
+        }))
+    }
+
+    /// How many blocks [`blocks`](Self::blocks) gives for such a window.
+    pub(crate) fn block_count(size: ReplayWindowSize, highest: u64) -> usize {
+        touched(size, highest).count()
+    }
+
+    /// A window that has seen what `blocks` say; without them, everything up to `highest`. `None` if the highest index is not
+    /// among what was seen, or an index that is outside of the window.
+    pub(crate) fn from_blocks(
+        size: ReplayWindowSize,
+        highest: u64,
+        blocks: Option<&[u64]>,
+    ) -> Option<Self> {
+        let mut window = Self::new(size);
+        window.highest = Some(highest);
+        let Some(blocks) = blocks else {
+            window.release_storage();
+            return Some(window);
+        };
+        for (block, seen) in touched(size, highest).rev().zip(blocks) {
+            if seen & !mask(size, highest, block) != 0 {
+                return None;
+            }
+            let slot = window.slot(block * 64);
+            *window.blocks.get_mut(slot)? = *seen;
+        }
+        (window.check(highest) == Err(Refused::Replayed)).then_some(window)
+    }
+
+    /// Moves on to `highest`, if that is ahead: everything up to it counts as seen.
+    pub(crate) fn skip_to(&mut self, highest: u64) {
+        self.highest = self.highest.max(Some(highest));
+        self.release_storage();
+    }
+
     /// Gives the storage back and keeps the highest index: from now on, whatever is not ahead of it is too old.
     pub(crate) fn release_storage(&mut self) {
         self.blocks = Box::default();
@@ -157,6 +205,23 @@ impl ReplayWindow {
     }
 }
 
+/// The numbers of the blocks of 64 indices that a window touches.
+fn touched(size: ReplayWindowSize, highest: u64) -> core::ops::RangeInclusive<u64> {
+    oldest(size, highest) / 64..=highest / 64
+}
+
+fn oldest(size: ReplayWindowSize, highest: u64) -> u64 {
+    (highest + 1).saturating_sub(size.0.into())
+}
+
+/// The bits of a touched block that are in the window.
+fn mask(size: ReplayWindowSize, highest: u64, block: u64) -> u64 {
+    let first = block * 64;
+    let below = oldest(size, highest).saturating_sub(first);
+    let above = (first + 63).saturating_sub(highest);
+    u64::MAX << below & u64::MAX >> above
+}
+
 fn bit(index: u64) -> u64 {
     1 << (index % 64)
 }
@@ -207,8 +272,31 @@ mod tests {
                     oracle.seen.insert(at);
                 }
                 prop_assert_eq!(window.highest(), oracle.seen.last().copied());
+                if distance % 8 == 0 && let Some(highest) = window.highest() {
+                    let blocks: alloc::vec::Vec<_> = window.blocks().unwrap().collect();
+                    prop_assert_eq!(blocks.len(), ReplayWindow::block_count(window.size(), highest));
+                    window = ReplayWindow::from_blocks(window.size(), highest, Some(&blocks)).unwrap();
+                    for behind in 0..u64::from(size) + 130 {
+                        let index = highest.saturating_sub(behind);
+                        prop_assert_eq!(window.check(index), oracle.check(index), "index {}", index);
+                    }
+                }
             }
         }
+    }
+
+    #[test]
+    fn blocks_that_no_window_has_make_none() {
+        let size = ReplayWindowSize::new(64).unwrap();
+        let made = |highest, blocks: &[u64]| {
+            ReplayWindow::from_blocks(size, highest, Some(blocks)).is_some()
+        };
+        assert!(made(63, &[1 << 63]));
+        assert!(!made(63, &[1]), "the highest index was not seen");
+        assert!(!made(62, &[3 << 62]), "one above it was");
+        assert!(made(64, &[1, 0]) && made(64, &[1, 2]));
+        assert!(!made(64, &[1, 1]), "one behind the window was");
+        assert!(!made(64, &[]));
     }
 
     #[test]

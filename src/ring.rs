@@ -2,6 +2,7 @@
 //!
 //! Keys come and go here while streams go on elsewhere: nothing in this module knows an SSRC.
 
+mod exported;
 mod session_keys;
 
 use alloc::{boxed::Box, vec::Vec};
@@ -13,6 +14,7 @@ use crate::header::Plane;
 use crate::kdf::{Kdf, KeyDerivationRate};
 use crate::key::{MasterKey, Mki};
 use crate::primitives::are_equal;
+use crate::state::StateKey;
 use crate::suite::CryptoSuite;
 use crate::transform::{ElementIds, HeaderCipher, Position, Transform};
 
@@ -91,6 +93,7 @@ impl KeyUsage {
 /// One master key, ready for packets.
 pub(crate) struct RingKey {
     check: KeyCheck,
+    state_key: StateKey,
     mki: Option<Mki>,
     /// Keys are numbered in the order they came.
     serial: u64,
@@ -116,6 +119,7 @@ impl RingKey {
         let header_extensions = || SessionKeys::new(key, &kdf, Plane::Rtp, rate);
         Self {
             check: KeyCheck::of(&kdf),
+            state_key: StateKey::of(&kdf),
             rtp: SessionKeys::new(key, &kdf, Plane::Rtp, rate),
             rtcp: SessionKeys::new(key, &kdf, Plane::Rtcp, rate),
             header_extensions: derivation.header_extensions.then(header_extensions),

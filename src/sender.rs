@@ -1,5 +1,6 @@
 //! Protecting packets: one direction of one RTP session (RFC 3711 §3.3).
 
+mod failover;
 mod path;
 mod upkeep;
 
@@ -31,6 +32,8 @@ pub struct Sender {
     context: Context<SrtcpCounter, ProtectErrorCounts>,
     selected: usize,
     options: SenderOptions,
+    /// Another process had this sender before, and may have begun streams that are not known here.
+    resumed: bool,
 }
 
 /// Options of a [`Sender`], from [`Sender::builder`].
@@ -77,6 +80,7 @@ impl SenderBuilder {
             context,
             selected: 0,
             options,
+            resumed: false,
         })
     }
 }
@@ -89,6 +93,7 @@ impl Sender {
             context: Context::new(&key, Options::default()),
             selected: 0,
             options: SenderOptions::default(),
+            resumed: false,
         }
     }
 

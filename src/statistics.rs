@@ -83,6 +83,7 @@ error_counts! {
         index_reused: IndexReused,
         index_too_old: IndexTooOld,
         index_exhausted: IndexExhausted,
+        may_have_begun: MayHaveBegun,
         key_expired: KeyExpired,
         too_many_streams: TooManyStreams,
         cryptex_profile: CryptexProfile,

@@ -3,6 +3,7 @@
 //! [`RtpProgress::admit`] turns a sequence number into the indices it may stand for; [`Stream::accept`] takes the `Authentic` that a
 //! transform made of one of them, and is the only way in which a receiver's stream moves.
 
+mod exported;
 mod rekeyed;
 
 use alloc::{boxed::Box, vec::Vec};
@@ -29,6 +30,8 @@ pub(crate) struct Stream<Srtcp, Errors> {
     pub(crate) removed_under: Option<u64>,
     /// Of a receiver, after a re-key: the peer may go on, or begin anew.
     pub(crate) rekeyed: Option<Box<Rekeyed>>,
+    /// Of a sender that was resumed: what another process sent, or may have sent, ends with this index.
+    pub(crate) inherited: Option<PacketIndex>,
 }
 
 /// What a stream remembers of its SRTCP: a sender counts, a receiver keeps a window.
@@ -47,6 +50,7 @@ impl<Srtcp: SrtcpProgress, Errors: ErrorCounts> Stream<Srtcp, Errors> {
             statistics: Statistics::default(),
             removed_under: None,
             rekeyed: None,
+            inherited: None,
         }
     }
 
@@ -181,13 +185,21 @@ impl RtpProgress {
         self.pending_roc = None;
     }
 
-    /// The index under which a sender sends `seq`: the one that is set, or a step from the highest one.
+    /// The index under which a sender sends `seq`: the one that is set, or a step from the highest one. `None` if there is neither.
     #[inline]
-    pub(crate) fn next(&self, seq: u16, initial_roc: u32) -> Result<PacketIndex, OutOfRange> {
+    pub(crate) fn next(&self, seq: u16) -> Option<Result<PacketIndex, OutOfRange>> {
         match (self.pending_roc, self.highest()) {
-            (Some(roc), _) => Ok(PacketIndex::new(roc, seq)),
-            (None, Some(highest)) => highest.step(seq),
-            (None, None) => Ok(PacketIndex::new(initial_roc, seq)),
+            (Some(roc), _) => Some(Ok(PacketIndex::new(roc, seq))),
+            (None, Some(highest)) => Some(highest.step(seq)),
+            (None, None) => None,
+        }
+    }
+
+    /// The lowest index that nothing was sent under, nor under one above it.
+    pub(crate) fn next_unused(&self) -> Option<PacketIndex> {
+        match (self.pending_roc, self.highest()) {
+            (Some(roc), _) => Some(PacketIndex::new(roc, 0)),
+            (None, highest) => highest?.following(),
         }
     }
 
@@ -288,10 +300,8 @@ impl SrtcpCounter {
     /// The index of the next packet, or `None` after 2^31 − 1: "modulo 2^31" would be the same keystream again
     /// (RFC 7714 §9.4).
     pub(crate) fn next(self, first: u32) -> Option<u32> {
-        match self.0 {
-            None => Some(first),
-            Some(last) => Some(last + 1).filter(|next| *next < 1 << 31),
-        }
+        let next = self.0.map_or(first, |last| last + 1);
+        (next < 1 << 31).then_some(next)
     }
 
     pub(crate) fn mark_sent(&mut self, index: u32) {

@@ -20,7 +20,7 @@ const DEPENDENCIES: [(&str, &[&str]); 10] = [
     ("base64ct",  &["key.rs"]),
     ("getrandom", &["key.rs"]),
     ("thiserror", &["error.rs", "sdes/error.rs"]),
-    ("zeroize",   &["kdf.rs", "key.rs", "primitives.rs", "ring.rs", "sdes/", "transform.rs", "transform/"]),
+    ("zeroize",   &["kdf.rs", "key.rs", "primitives.rs", "receiver/", "ring.rs", "ring/", "sdes/", "sender/", "state/", "transform.rs", "transform/"]),
 ];
 
 /// What only features turn on.

@@ -104,7 +104,7 @@ impl Sender {
         let layout = formats.rtp.behind(header.len + more, plain.len() + more);
         let mut packet = room_for(layout, out)?;
 
-        let (slot, index) = self.next_rtp_index(header)?;
+        let (slot, index) = self.rtp_index_of(header)?;
         let at = Position {
             plane: Plane::Rtp,
             ssrc: header.ssrc,
@@ -165,16 +165,18 @@ impl Sender {
         Ok(seal(key, &mut packet, at, enciphers))
     }
 
-    /// The index for the next packet of a stream: never one that was used.
+    /// The index for this packet of a stream: never one that was used.
     #[inline(always)]
-    fn next_rtp_index(&self, header: RtpHeader) -> Result<(Slot, PacketIndex), ProtectError> {
+    fn rtp_index_of(&self, header: RtpHeader) -> Result<(Slot, PacketIndex), ProtectError> {
         let RtpHeader { ssrc, seq, .. } = header;
         let slot = self.context.streams.find(ssrc);
-        let initial_roc = self.context.options.initial_roc;
         let Some(stream) = self.context.streams.at(slot) else {
-            return Ok((slot, PacketIndex::new(initial_roc, seq)));
+            return Ok((slot, self.first_rtp_index(header)?));
         };
-        let index = stream.rtp.next(seq, initial_roc).map_err(|end| match end {
+        let Some(index) = stream.rtp.next(seq) else {
+            return Ok((slot, self.first_rtp_index(header)?));
+        };
+        let index = index.map_err(|end| match end {
             OutOfRange::Below => ProtectError::IndexTooOld { ssrc, seq },
             OutOfRange::Above => ProtectError::IndexExhausted {
                 ssrc,
@@ -183,14 +185,31 @@ impl Sender {
         })?;
         match stream.rtp.check(index) {
             Ok(()) => Ok((slot, index)),
-            Err(Refused::Replayed) if self.options.allow_identical_retransmission => {
+            Err(Refused::TooOld) => Err(ProtectError::IndexTooOld { ssrc, seq }),
+            // Who was resumed cannot know what the process before sent under it.
+            Err(Refused::Replayed)
+                if self.options.allow_identical_retransmission
+                    && stream.inherited < Some(index) =>
+            {
                 Ok((slot, index))
             }
             Err(Refused::Replayed) => Err(ProtectError::IndexReused {
                 ssrc,
                 index: index.value(),
             }),
-            Err(Refused::TooOld) => Err(ProtectError::IndexTooOld { ssrc, seq }),
+        }
+    }
+
+    /// The index of the first packet of a stream.
+    #[cold]
+    #[inline(never)]
+    fn first_rtp_index(&self, header: RtpHeader) -> Result<PacketIndex, ProtectError> {
+        match self.resumed {
+            true => Err(ProtectError::MayHaveBegun { ssrc: header.ssrc }),
+            false => Ok(PacketIndex::new(
+                self.context.options.initial_roc,
+                header.seq,
+            )),
         }
     }
 

@@ -3,6 +3,7 @@
 use super::{Sender, SenderBuilder};
 use crate::builder::Cryptex;
 use crate::error::{BuildError, KeyRingError, RocError};
+use crate::index::PacketIndex;
 use crate::key::{MasterKey, Mki};
 use crate::ring::KeyUsage;
 use crate::statistics::SenderStatistics;
@@ -80,6 +81,11 @@ impl Sender {
         let oldest = self.context.ring.oldest_serial();
         self.context.forget_removed_streams(oldest);
         self.selected = 0;
+        let first = &mut next.options.first_srtcp_index;
+        if self.resumed {
+            // The process before may have taken the same keys.
+            *first = self.options.first_srtcp_index.max(*first);
+        }
         self.options = next.options;
         Ok(())
     }
@@ -119,9 +125,22 @@ impl Sender {
         self.context.roc(ssrc)
     }
 
+    /// Where a stream can go on: the index behind the highest one sent, or the first one of a rollover counter that was set for its next
+    /// packet. `None` for an SSRC without either, and for one that has used up its indices.
+    ///
+    /// For an application that resumed a sender and counts its sequence numbers itself: those before it are refused. An unused index further on is as good,
+    /// if the receivers can follow, which takes steps of less than 2^15 (RFC 3711 §3.3.1).
+    #[must_use]
+    pub fn next_rtp_index(&self, ssrc: u32) -> Option<PacketIndex> {
+        self.context.streams.get(ssrc)?.rtp.next_unused()
+    }
+
     /// Sets the rollover counter of a stream's next packet, before its first one or later. Later, it can only move
     /// on: a source that restarts its sequence numbers takes `roc + 1`, and tells its peer. The value of
     /// the highest index sent changes nothing.
+    ///
+    /// In a sender that was [resumed](SenderBuilder::build_resumed) this also lets an SSRC begin that its state did not know. The caller then
+    /// vouches that the process before did not use the indices of this rollover counter.
     ///
     /// # Errors
     /// [`RocError::Backwards`] if indices would be used twice, [`RocError::TooManyStreams`] for a new SSRC beyond the cap;

@@ -7,6 +7,8 @@
 //! If the keys change again before that, it may still show with a packet under the former ones: the generation before is kept, and
 //! asked about packets under its keys with the windows that are left to it.
 
+mod exported;
+
 use alloc::boxed::Box;
 
 use super::{Guesses, NotAdmitted, RtpProgress, SrtcpProgress, Stream};
@@ -87,7 +89,7 @@ impl Rekeyed {
         peer == Peer::Unknown
     }
 
-    fn is_silent(&self) -> bool {
+    pub(super) fn is_silent(&self) -> bool {
         self.awaits(Plane::Rtp) || self.awaits(Plane::Rtcp)
     }
 

@@ -107,6 +107,15 @@ impl ElementIds {
     pub(crate) fn is_empty(&self) -> bool {
         self.0 == [0, 0]
     }
+
+    /// The identifiers below 128 and those from there, a bit each.
+    pub(crate) fn halves(self) -> [u128; 2] {
+        self.0
+    }
+
+    pub(crate) fn from_halves(halves: [u128; 2]) -> Self {
+        Self(halves)
+    }
 }
 
 /// The session keys for header extensions: counter mode under the GCM suites too (RFC 7714 §8.3).

@@ -1,0 +1,118 @@
+//! The keys of a context in an exported state: never the keys themselves, but which they are and how much they were used.
+
+use zeroize::Zeroizing;
+
+use super::{KeyCheck, KeyRing, MAX_KEYS, RingKey};
+use crate::error::StateError;
+use crate::key::MasterKey;
+use crate::state::{Margin, Reader, StateKey, Writer};
+
+/// Serial numbers beyond this are none that a context comes to.
+const GREATEST_SERIAL: u64 = 1 << 62;
+
+impl KeyCheck {
+    pub(crate) fn write(&self, w: &mut Writer) {
+        w.bytes(&*self.0);
+    }
+
+    pub(crate) fn read(r: &mut Reader<'_>) -> Result<Self, StateError> {
+        r.array().map(|bytes| Self(Zeroizing::new(bytes)))
+    }
+}
+
+impl RingKey {
+    fn write(&self, w: &mut Writer) {
+        self.check.write(w);
+        w.short(self.mki_bytes());
+        w.u64(self.usage.rtp_limit);
+        w.u64(self.usage.rtcp_limit);
+        w.u64(self.serial);
+        w.u64(self.usage.rtp_packets);
+        w.u64(self.usage.rtcp_packets);
+    }
+
+    /// What [`write`](Self::write) wrote behind the check of this key.
+    fn resume(&mut self, r: &mut Reader<'_>) -> Result<(), StateError> {
+        let is_same = r.short()? == self.mki_bytes()
+            && r.u64()? == self.usage.rtp_limit
+            && r.u64()? == self.usage.rtcp_limit;
+        if !is_same {
+            return Err(StateError::OtherOptions);
+        }
+        self.serial = r.u64()?;
+        self.usage.rtp_packets = r.u64()?;
+        self.usage.rtcp_packets = r.u64()?;
+        Ok(())
+    }
+}
+
+impl KeyRing {
+    /// What vouches for a state: all keys of today.
+    pub(crate) fn state_keys(&self) -> impl Iterator<Item = &StateKey> {
+        self.keys.iter().map(|key| &key.state_key)
+    }
+
+    pub(crate) fn write(&self, w: &mut Writer) {
+        w.count(self.keys.len());
+        self.keys.iter().for_each(|key| key.write(w));
+        w.u64(self.next_serial);
+        w.count(self.former.len());
+        self.former.iter().for_each(|check| check.write(w));
+    }
+
+    /// Goes on where the ring of the same keys was that wrote the state.
+    pub(crate) fn resume(&mut self, r: &mut Reader<'_>) -> Result<(), StateError> {
+        if r.count(16)? != self.keys.len() {
+            return Err(StateError::Malformed);
+        }
+        for at in 0..self.keys.len() {
+            let check = KeyCheck::read(r)?;
+            let mut left = self.keys.iter().skip(at);
+            let found = left.position(|key| key.check.matches(&check));
+            self.keys.swap(at, at + found.ok_or(StateError::Malformed)?);
+            if let Some(key) = self.keys.get_mut(at) {
+                key.resume(r)?;
+            }
+        }
+        self.next_serial = r.u64()?;
+        let most = self.keys.iter().map(|key| key.serial).max();
+        if self.next_serial > GREATEST_SERIAL || most >= Some(self.next_serial) {
+            return Err(StateError::Malformed);
+        }
+        let former = r.count(16)?;
+        self.former = (0..former)
+            .map(|_| KeyCheck::read(r))
+            .collect::<Result<_, _>>()?;
+        Ok(())
+    }
+
+    /// Counts what each of `streams` may have sent under each of the keys since the state was written.
+    pub(crate) fn skip(&mut self, margin: Margin, streams: usize) {
+        let streams = u64::try_from(streams).unwrap_or(u64::MAX);
+        let packets = streams.saturating_mul(margin.into());
+        for key in &mut self.keys {
+            let usage = &mut key.usage;
+            usage.rtp_packets = usage.rtp_packets.saturating_add(packets);
+            usage.rtcp_packets = usage.rtcp_packets.saturating_add(packets);
+        }
+    }
+
+    /// The keys of this ring among `keys`, in the order of the ring. An error if one is not there.
+    pub(crate) fn find_keys<'k>(
+        &self,
+        keys: &[&'k MasterKey],
+    ) -> Result<alloc::vec::Vec<&'k MasterKey>, StateError> {
+        let checks: alloc::vec::Vec<_> = keys
+            .iter()
+            .take(MAX_KEYS)
+            .map(|key| KeyCheck::of_key(key))
+            .collect();
+        let find = |own: &RingKey| {
+            let at = checks.iter().position(|check| check.matches(&own.check))?;
+            let key = keys.get(at)?;
+            (key.suite() == self.suite && key.mki() == own.mki()).then_some(*key)
+        };
+        let found: Option<_> = self.iter().map(find).collect();
+        found.ok_or(StateError::OtherKeys)
+    }
+}
