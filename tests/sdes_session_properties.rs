@@ -16,7 +16,8 @@ use srtp_sdes::sdes::{
     SuiteOrder, TagMatch,
 };
 use srtp_sdes::{
-    Cryptex, CryptoSuite, KeyDerivationRate, Lifetime, MasterKey, Overlap, Plane, Receiver, Sender,
+    Cryptex, CryptoSuite, KeyDerivationRate, Lifetime, Margin, MasterKey, Overlap, Plane, Receiver,
+    Sender,
 };
 
 const SSRCS: [u32; 2] = [7, 0x8000_0001];
@@ -219,6 +220,13 @@ struct Side {
     exchanges: u32,
     /// Key, SSRC, plane and index of each packet that it sent.
     sent: BTreeSet<(Vec<u8>, u32, bool, u64)>,
+    /// Other processes go on with its session and sender, again and again.
+    fails_over: bool,
+    failovers: u32,
+    /// All lines that it sent or received.
+    seen: Vec<String>,
+    /// All packets that it sent.
+    log: Vec<Vec<u8>>,
 }
 
 /// Lines as they travel.
@@ -281,7 +289,40 @@ impl Side {
             is_mute: false,
             exchanges: 0,
             sent: BTreeSet::new(),
+            fails_over: false,
+            failovers: 0,
+            seen: Vec::new(),
+            log: Vec::new(),
         }
+    }
+
+    /// Another process takes over, with the keys in the state or without.
+    fn fail_over(&mut self) {
+        if !self.fails_over {
+            return;
+        }
+        self.failovers += 1;
+        let (before, policy) = (self.state(), &self.policy);
+        let resumed = match self.failovers % 2 {
+            0 => Session::resume_secret(&self.session.export_secret_state(), policy),
+            _ => {
+                let lines = self.seen.iter().map(String::as_str);
+                Session::resume(&self.session.export_state(), policy, lines)
+            }
+        };
+        let resumed = resumed.unwrap();
+        assert_eq!(resumed.export_state(), self.session.export_state());
+        self.session = resumed;
+        assert_eq!(self.state(), before);
+        if let Some(sender) = &self.sender {
+            let state = sender.export_state();
+            let sender = self.session.secret_sender_resumed(&state, Margin::NONE);
+            self.sender = Some(sender.unwrap());
+        }
+    }
+
+    fn sees(&mut self, sent: &Sent) {
+        self.seen.extend(sent.lines.iter().cloned());
     }
 
     /// Where it wants media now, as its SDP says.
@@ -463,6 +504,7 @@ impl Side {
                     Plane::Rtcp => monitor.verify_rtcp(&protected).unwrap().into(),
                 };
                 let key = line.keys()[0].secret_key_and_salt().to_vec();
+                self.log.push(protected.clone());
                 let is_new = self.sent.insert((key, ssrc, plane == Plane::Rtp, index));
                 assert!(is_new, "the same keystream twice: {ssrc} {plane:?} {index}");
                 packets.push(Packet {
@@ -476,6 +518,7 @@ impl Side {
             let protected = protect(sender, Plane::Rtp, &plain).unwrap();
             let is_marked = protected[16..18] == [0xc0, 0xde];
             assert_eq!(is_marked, self.session.cryptex() != Cryptex::Off);
+            self.log.push(protected.clone());
             packets.push(Packet {
                 plane: Plane::Rtp,
                 plain,
@@ -553,6 +596,7 @@ impl Call {
                     answerer.receives(&offerers);
                 }
                 self.both_agree();
+                self.0.iter_mut().for_each(Side::fail_over);
                 let cryptex = [0, 1].map(|n| self.0[n].session.cryptex() != Cryptex::Off);
                 let is_stripped = exchange.strips[1] && !cryptex[by];
                 assert!(is_stripped || cryptex[0] == cryptex[1]);
@@ -580,7 +624,10 @@ impl Call {
             *on_their_way = offerer.send(exchange.stride);
             return Came::Nothing;
         };
+        offerer.sees(&offer);
+        offerer.fail_over();
         let offer = offer.stripped(exchange.strips[0]);
+        answerer.sees(&offer);
         let answer = match exchange.fate {
             Fate::Lost => None,
             Fate::Glare => {
@@ -617,6 +664,12 @@ impl Call {
         } else if exchange.fate == Fate::AnsweredByForkFirst {
             offerer.is_answered_by_fork(&offer, &answerer.policy);
         }
+        for answer in &answers {
+            answerer.sees(answer);
+            offerer.sees(answer);
+        }
+        offerer.fail_over();
+        answerer.fail_over();
         let outcome = answerer.session.commit().unwrap();
         let from_offerer = answerer.apply(outcome);
         assert!(answerer.session.commit().is_err());
@@ -771,12 +824,44 @@ fn whatever_two_sessions_come_through_they_agree_media_flows_and_no_keystream_is
         ..ProptestConfig::default()
     });
     let strategy = (policies(), exchanges);
-    let ran = runner.run(&strategy, |([one, other], exchanges)| {
-        let mut call = Call([Side::new(1, &one), Side::new(2, &other)]);
-        for exchange in &exchanges {
-            if call.play(exchange) {
-                break;
-            }
+    let ran = runner.run(&strategy, |(policies, exchanges)| {
+        let _ = play(&policies, &exchanges, false);
+        Ok(())
+    });
+    ran.unwrap_or_else(|error| panic!("{error}"));
+}
+
+fn play(policies: &[Policy; 2], exchanges: &[Exchange], fails_over: bool) -> Call {
+    let [one, other] = policies;
+    let mut call = Call([Side::new(1, one), Side::new(2, other)]);
+    for side in &mut call.0 {
+        side.fails_over = fails_over;
+    }
+    for exchange in exchanges {
+        if call.play(exchange) {
+            break;
+        }
+    }
+    call
+}
+
+#[test]
+fn sessions_that_other_processes_go_on_with_come_through_the_same_to_the_byte() {
+    let exchanges = proptest::collection::vec(exchange(), 1..=9);
+    let mut runner = TestRunner::new(ProptestConfig {
+        cases: 60,
+        max_shrink_iters: 4096,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    });
+    let strategy = (policies(), exchanges);
+    let ran = runner.run(&strategy, |(policies, exchanges)| {
+        let stays = play(&policies, &exchanges, false);
+        let moves = play(&policies, &exchanges, true);
+        for (stays, moves) in stays.0.iter().zip(&moves.0) {
+            prop_assert_eq!(&stays.seen, &moves.seen);
+            prop_assert_eq!(&stays.log, &moves.log);
+            prop_assert_eq!(stays.state(), moves.state());
         }
         Ok(())
     });

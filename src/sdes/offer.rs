@@ -252,6 +252,28 @@ impl Offer {
         !self.lines.is_empty()
     }
 
+    /// The lines, and whether each still has the key for its sender.
+    pub(super) fn lines(&self) -> impl Iterator<Item = (&CryptoAttribute, bool)> {
+        let lines = self.lines.iter();
+        lines.map(|line| (&line.attribute, line.key.is_some()))
+    }
+
+    /// What [`lines`](Self::lines) gave, as an offer again.
+    pub(super) fn with_lines(
+        policy: &Policy,
+        profile: Profile,
+        lines: Vec<(CryptoAttribute, bool)>,
+    ) -> Self {
+        let mut offer = Self::empty(policy, profile);
+        offer.lines.reserve_exact(lines.len());
+        for (attribute, is_free) in lines {
+            let key = attribute.keys().first().filter(|_| is_free);
+            let key = key.map(MasterKey::secret_copy);
+            offer.lines.push(OfferedLine { attribute, key });
+        }
+        offer
+    }
+
     /// The profile for the `m=` line.
     #[must_use]
     pub fn profile(&self) -> Profile {

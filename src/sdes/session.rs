@@ -2,6 +2,8 @@
 
 mod agreement;
 mod change;
+mod exported;
+mod failover;
 mod known;
 mod plan;
 mod restore;

@@ -56,7 +56,7 @@ pub(super) fn agreement_of(
 }
 
 impl Agreement {
-    fn repeats_a_key(&self) -> bool {
+    pub(super) fn repeats_a_key(&self) -> bool {
         let mut keys = self.ours.keys().iter();
         keys.any(|our| self.theirs.keys().iter().any(|their| their.is_same_as(our)))
     }
