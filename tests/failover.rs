@@ -285,7 +285,7 @@ fn no_index_is_used_twice_by_a_thousand_senders_that_were_killed_and_the_receive
         let (lane, number) = (lane.parse().unwrap(), number.parse().unwrap());
         Process::resume(lane, number, state.into()).send_until_killed();
     }
-    assert!(KILLS * 4 >= 1000);
+    const { assert!(KILLS * 4 >= 1000) };
     let folder = tempfile::tempdir().unwrap();
     let packets: Vec<_> = thread::scope(|scope| {
         let lanes = [0, 1, 2, 3].map(|lane| {

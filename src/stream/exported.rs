@@ -20,7 +20,11 @@ impl ReplayWindow {
         });
     }
 
-    pub(super) fn read(r: &mut Reader<'_>, greatest: u64) -> Result<Self, StateError> {
+    pub(super) fn read_srtcp(r: &mut Reader<'_>) -> Result<Self, StateError> {
+        Self::read(r, GREATEST_SRTCP_INDEX.into())
+    }
+
+    fn read(r: &mut Reader<'_>, greatest: u64) -> Result<Self, StateError> {
         let size = ReplayWindowSize::read(r)?;
         let window = r.option(|r| {
             let highest = r.u64()?;
@@ -106,7 +110,7 @@ impl<Errors: ErrorCounts> Stream<ReplayWindow, Errors> {
 
     pub(crate) fn read_received(r: &mut Reader<'_>) -> Result<Self, StateError> {
         let rtp = RtpProgress::read(r)?;
-        let srtcp = ReplayWindow::read(r, GREATEST_SRTCP_INDEX.into())?;
+        let srtcp = ReplayWindow::read_srtcp(r)?;
         let mut stream = Self::resumed(rtp, srtcp);
         stream.removed_under = r.option(Reader::u64)?;
         stream.rekeyed = r.option(|r| Rekeyed::read(r).map(Box::new))?;
@@ -123,6 +127,32 @@ impl<Srtcp: SrtcpProgress, Errors: ErrorCounts> Stream<Srtcp, Errors> {
             removed_under: None,
             rekeyed: None,
             inherited: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::statistics::ProtectErrorCounts;
+
+    type Sent = Stream<SrtcpCounter, ProtectErrorCounts>;
+
+    /// 2^31 packets are too many to send in a test.
+    #[test]
+    fn near_their_end_srtcp_indices_are_used_up_by_the_margin_and_never_begin_again() {
+        for (last, next) in [
+            (0x7fff_fff4, Some(0x7fff_ffff)),
+            (0x7fff_fff5, None),
+            (0x7fff_ffff, None),
+        ] {
+            let mut stream = Sent::new(ReplayWindowSize::default());
+            stream.srtcp.mark_sent(last);
+            stream.skip(Margin::packets(10).unwrap());
+            assert_eq!(stream.srtcp.next(0), next, "{last:#x}");
+        }
+        for first in [1 << 31, u32::MAX] {
+            assert_eq!(SrtcpCounter::NONE.next(first), None);
         }
     }
 }

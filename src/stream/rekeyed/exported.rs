@@ -14,15 +14,10 @@ impl Rekeyed {
     }
 
     pub(crate) fn read(r: &mut Reader<'_>) -> Result<Self, StateError> {
-        let anew = Anew::read(r)?;
-        let greatest = u64::from(u32::MAX >> 1);
-        let rtp = Beside::read(r, RtpProgress::read, || RtpProgress::new(anew.window))?;
-        let read_srtcp = |r: &mut Reader<'_>| ReplayWindow::read(r, greatest);
-        let srtcp = Beside::read(r, read_srtcp, || ReplayWindow::new(anew.window))?;
         let rekeyed = Self {
-            anew,
-            rtp,
-            srtcp,
+            anew: Anew::read(r)?,
+            rtp: Beside::read(r, RtpProgress::read)?,
+            srtcp: Beside::read(r, ReplayWindow::read_srtcp)?,
             former: None,
         };
         match rekeyed.is_silent() {
@@ -51,22 +46,18 @@ impl Anew {
 }
 
 impl<W> Beside<W> {
-    /// Windows that are of no use without the keys of before stay behind.
     fn write(&self, w: &mut Writer, write: impl FnOnce(&W, &mut Writer)) {
-        match self.peer {
-            Peer::Unknown => {
-                w.u8(0);
-                write(&self.windows, w);
-            }
-            Peer::WentOn => w.u8(1),
-            Peer::BeganAnew => w.u8(2),
-        }
+        w.u8(match self.peer {
+            Peer::Unknown => 0,
+            Peer::WentOn => 1,
+            Peer::BeganAnew => 2,
+        });
+        write(&self.windows, w);
     }
 
     fn read(
         r: &mut Reader<'_>,
         read: impl FnOnce(&mut Reader<'_>) -> Result<W, StateError>,
-        unused: impl FnOnce() -> W,
     ) -> Result<Self, StateError> {
         let peer = match r.u8()? {
             0 => Peer::Unknown,
@@ -74,10 +65,7 @@ impl<W> Beside<W> {
             2 => Peer::BeganAnew,
             _ => return Err(StateError::Malformed),
         };
-        let windows = match peer {
-            Peer::Unknown => read(r)?,
-            _ => unused(),
-        };
+        let windows = read(r)?;
         Ok(Self { windows, peer })
     }
 }
