@@ -266,16 +266,17 @@ fn answer(offer: &str, arguments: &Arguments) -> Result<Answered> {
             };
             told += &format!("potential configuration {number}: {}{hint}\n", it.verdict);
         }
-        let mut chosen = None;
+        let (mut chosen, mut cryptex) = (None, false);
         let (profile, crypto) = match answer.decision {
             Decision::Srtp(srtp) => {
                 told += &format!(
-                    "=> SRTP in {}: tag {}, {}\n\n",
+                    "=> SRTP in {}: tag {}, {}{}\n\n",
                     srtp.profile,
                     srtp.attribute.tag(),
-                    srtp.suite()
+                    srtp.suite(),
+                    if srtp.cryptex { ", with cryptex" } else { "" }
                 );
-                chosen = srtp.configuration;
+                (chosen, cryptex) = (srtp.configuration, srtp.cryptex);
                 (Some(srtp.profile), Some(srtp.attribute))
             }
             Decision::PlainRtp(plain) => {
@@ -309,6 +310,7 @@ fn answer(offer: &str, arguments: &Arguments) -> Result<Answered> {
         let name = profile.map_or(section.transport, |profile| profile.name());
         lines.extend(media(&section, &session, profile.map_or(0, |_| port), name));
         lines.extend(crypto.map(AnswerLine::Crypto));
+        lines.extend(cryptex.then(|| AnswerLine::Plain("a=cryptex".into())));
         lines.extend(chosen.map(|chosen| AnswerLine::Plain(chosen.line())));
         port = port
             .checked_add(2)

@@ -1,6 +1,6 @@
 //! What a sender and a receiver have in common: options, keys, streams, counts.
 
-use crate::builder::{Builder, Formats, Options};
+use crate::builder::{Builder, Cryptex, Formats, Options};
 use crate::error::{BuildError, KeyRingError, RocError};
 use crate::header::{Plane, RtpHeader, rtcp_ssrc};
 use crate::key::{MasterKey, Mki};
@@ -48,6 +48,19 @@ impl<Srtcp: SrtcpProgress, Errors: ErrorCounts> Context<Srtcp, Errors> {
         self.ring.replace(key)?;
         self.formats = formats;
         self.forget_removed_streams(self.ring.oldest_serial());
+        Ok(())
+    }
+
+    /// Goes on with another mode of cryptex, under the same keys.
+    pub(crate) fn set_cryptex(&mut self, cryptex: Cryptex) -> Result<(), BuildError> {
+        let options = Options {
+            cryptex,
+            ..self.options
+        };
+        let suite = self.ring.suite();
+        options.check(suite)?;
+        self.formats = options.formats(suite, self.formats.rtp.mki);
+        self.options = options;
         Ok(())
     }
 

@@ -407,6 +407,9 @@ pub enum StateError {
     /// The master keys that were given are not those of the context.
     #[error("these are not the master keys of the context")]
     OtherKeys,
+    /// A crypto line of the session is not among those that were given.
+    #[error("a crypto line of the session is missing")]
+    OtherLines,
     /// It has more streams than the context may hold, removed ones included.
     #[error("the state has {streams} streams, and this context holds at most {most}")]
     TooManyStreams {

@@ -90,6 +90,13 @@
 //! offered. Capabilities of the session level come in by [`Answer::in_session_with`]. Our own offers have none, and pass over an `a=acfg` in
 //! an answer.
 //!
+//! # Cryptex
+//!
+//! Under [`Policy::cryptex`] CSRCs and header extensions are encrypted with the payload (RFC 9335). Both sides announce it by `a=cryptex`, an
+//! attribute without a value beside the crypto lines: offers tell by [`Offer::announces_cryptex`], answers by [`SrtpAnswer::cryptex`], whether their section has
+//! it, and the texts that they write have it. The peer's is found among the [attributes](MediaSection::attributes) of its section;
+//! at the session level it counts for every section, which [`sections`] and [`session_attributes`] see to.
+//!
 //! # The course of a dialog
 //!
 //! [`Answer`] and [`Offer`] are for one exchange. A [`Session`] goes with an `m=` section from its first offer to the BYE: hold and resume, new

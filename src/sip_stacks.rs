@@ -10,7 +10,8 @@
 //! | [`SenderChange`](crate::sdes::SenderChange), [`ReceiverChange`](crate::sdes::ReceiverChange) | one each an exchange | on their way from the one to the other |
 //!
 //! A stack hands over what it has parsed: transport, port and attributes of a section, and the address that `c=` and `m=` name. It gets lines to
-//! write, and what changes. [`sections`](crate::sdes::sections) and [`with_secret_lines`](crate::sdes::with_secret_lines) read and write SDP
+//! write, and what changes. Under a policy with [cryptex](crate::sdes::Policy::cryptex) it writes `a=cryptex` beside them where it is told to, and hands over
+//! the peer's, of the section or the session level, among the attributes. [`sections`](crate::sdes::sections) and [`with_secret_lines`](crate::sdes::with_secret_lines) read and write SDP
 //! texts where there is no SDP parser.
 //!
 //! # From dialog events to calls

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{key, read_json, rtp};
+use common::{key, read_json, rtp, rtp_with};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use srtp_sdes::CryptoSuite::{self, AesCm128HmacSha1_80};
@@ -11,7 +11,7 @@ use srtp_sdes::sdes::{
     ReceiverChange, Response, SenderChange, Session, SessionError, Signalling, SipHint,
     SrtcpTagOf32, SrtpMode,
 };
-use srtp_sdes::{MasterKey, Receiver, RocAfterRekey, Sender, SrtcpTag};
+use srtp_sdes::{Cryptex, MasterKey, Receiver, RocAfterRekey, Sender, SrtcpTag, UnprotectError};
 
 #[derive(Deserialize)]
 struct Case {
@@ -34,6 +34,7 @@ struct CasePolicy {
     allow_downgrade: bool,
     allow_unencrypted_srtcp: bool,
     restart_roc_on_rekey: bool,
+    cryptex: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -114,6 +115,8 @@ struct Dialog {
     peer_seq: u16,
     /// The rollover counter with which a new sender's first packet is expected.
     our_roc: u32,
+    /// Is cryptex required?
+    required: bool,
 }
 
 impl CasePolicy {
@@ -140,7 +143,12 @@ impl CasePolicy {
         if self.restart_roc_on_rekey {
             policy = policy.restart_roc_on_rekey();
         }
-        policy
+        match self.cryptex.as_deref() {
+            None => policy,
+            Some("on") => policy.cryptex(Cryptex::On),
+            Some("required") => policy.cryptex(Cryptex::Required),
+            Some(mode) => panic!("{mode}"),
+        }
     }
 }
 
@@ -157,6 +165,7 @@ impl Dialog {
             our_seq: BEFORE,
             peer_seq: BEFORE,
             our_roc: 0,
+            required: policy.cryptex.as_deref() == Some("required"),
         };
         let step = |r#do: &str, transport: &str, line: Option<String>| Step {
             r#do: r#do.into(),
@@ -164,6 +173,7 @@ impl Dialog {
             from: Some("192.0.2.2:5000".into()),
             transport: Some(transport.into()),
             lines: line.into_iter().collect(),
+            attributes: policy.cryptex.iter().map(|_| "a=cryptex".into()).collect(),
             ..Step::default()
         };
         let mut play = |step: Step| dialog.play(&step);
@@ -262,6 +272,9 @@ impl Dialog {
                 if !step.lines.is_empty() {
                     assert_eq!(offered, step.lines);
                 }
+                if let Some(announces) = step.expect["cryptex"].as_bool() {
+                    assert_eq!(offer.announces_cryptex(), announces);
+                }
                 return;
             }
             "offered" => {
@@ -287,6 +300,7 @@ impl Dialog {
             "we send" => return self.we_send(suite, &step.key, step.roc),
             "peer sends" => return assert!(self.peer_sends(suite, &step.key, step.roc)),
             "peer cannot send" => return assert!(!self.peer_sends(suite, &step.key, step.roc)),
+            "peer sends cryptex" => return self.peer_sends_cryptex(suite, &step.key, step.roc),
             "commit" => session.commit().unwrap(),
             "answered" => session.answered(&section, from).unwrap(),
             "answered by fork" => {
@@ -316,7 +330,11 @@ impl Dialog {
                 let (suite, name) = (line.suite().unwrap(), with_names(line));
                 let name = name.split(' ').nth(2).unwrap().to_owned();
                 match self.sender {
-                    Some(_) => self.we_send(suite, &name, self.our_roc),
+                    Some(_) => {
+                        self.we_send(suite, &name, self.our_roc);
+                        let under_cryptex = self.session.cryptex() != Cryptex::Off;
+                        assert_eq!(self.we_send_cryptex(), under_cryptex);
+                    }
                     None => assert!(self.session.leg().is_some()),
                 }
             }
@@ -340,6 +358,37 @@ impl Dialog {
         peer.unprotect_rtp_vec(&mut packet)
             .unwrap_or_else(|error| panic!("{name} at {roc}: {error}"));
         assert_eq!(packet, plain);
+    }
+
+    /// Are CSRCs and extension of our next packet encrypted?
+    fn we_send_cryptex(&mut self) -> bool {
+        let mut packet = rtp_with(SSRC, self.our_seq, 1, Some(1), b"from us");
+        self.our_seq += 1;
+        let clear = packet[12..20].to_vec();
+        let sender = self.sender.as_mut().expect("a sender");
+        sender.protect_rtp_vec(&mut packet).unwrap();
+        let is_marked = packet[16..18] == [0xc0, 0xde];
+        assert_eq!(packet[12..20] == clear, !is_marked);
+        is_marked
+    }
+
+    /// The peer's next packet comes with its CSRCs and extension encrypted, and one with both in the clear.
+    fn peer_sends_cryptex(&mut self, suite: CryptoSuite, name: &str, roc: u32) {
+        let builder = Sender::builder(named(suite, name)).initial_roc(roc);
+        let mut peer = builder.cryptex(Cryptex::On).build().unwrap();
+        for mode in [Cryptex::On, Cryptex::Off] {
+            peer.set_cryptex(mode).unwrap();
+            let plain = rtp_with(SSRC, self.peer_seq, 2, Some(1), b"from the peer");
+            self.peer_seq += 1;
+            let mut packet = plain.clone();
+            peer.protect_rtp_vec(&mut packet).unwrap();
+            let receiver = self.receiver.as_mut().expect("a receiver");
+            let opened = receiver.unprotect_rtp_vec(&mut packet);
+            match self.required && mode == Cryptex::Off {
+                true => assert_eq!(opened, Err(UnprotectError::CryptexRequired { ssrc: SSRC })),
+                false => assert_eq!((opened, packet), (Ok(()), plain)),
+            }
+        }
     }
 
     /// Is the peer's next packet, under this key and rollover counter, accepted?
@@ -373,10 +422,18 @@ fn rejection(rejection: &srtp_sdes::sdes::Rejection) -> Value {
 fn response(response: &Response) -> Value {
     match response {
         Response::Srtp {
-            profile, attribute, ..
-        } => json!({
-            "result": "srtp", "profile": profile.name(), "line": with_names(attribute),
-        }),
+            profile,
+            attribute,
+            cryptex,
+            ..
+        } => {
+            let (profile, line) = (profile.name(), with_names(attribute));
+            let mut srtp = json!({"result": "srtp", "profile": profile, "line": line});
+            if *cryptex {
+                srtp["cryptex"] = json!(true);
+            }
+            srtp
+        }
         Response::PlainRtp(plain) => json!({"result": "rtp", "profile": plain.profile.name()}),
         Response::Reject(why) => rejection(why),
         Response::PortZero => json!({"result": "port zero"}),
@@ -399,6 +456,8 @@ fn described(outcome: &Outcome) -> Value {
         SenderChange::Rekey(_) => "rekey",
         SenderChange::Start(_) => "start",
         SenderChange::Missing => "missing",
+        SenderChange::Cryptex(Cryptex::Off) => "without cryptex",
+        SenderChange::Cryptex(Cryptex::On | Cryptex::Required) => "with cryptex",
         other => panic!("{other:?}"),
     };
     let receiver = match &changes.receiver {
@@ -461,6 +520,7 @@ fn answered(policy: &Policy, line: &str) -> Dialog {
         our_seq: 0,
         peer_seq: 0,
         our_roc: 0,
+        required: false,
     };
     let outcome = dialog.session.commit().unwrap();
     dialog.apply(outcome);

@@ -6,7 +6,7 @@ mod common;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
-use common::{PLANES, plain, protect, unprotect};
+use common::{PLANES, plain, protect, rtp_with, unprotect};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use proptest::test_runner::TestRunner;
@@ -16,7 +16,8 @@ use srtp_sdes::sdes::{
     SuiteOrder, TagMatch,
 };
 use srtp_sdes::{
-    CryptoSuite, KeyDerivationRate, Lifetime, MasterKey, Overlap, Plane, Receiver, Sender,
+    Cryptex, CryptoSuite, KeyDerivationRate, Lifetime, Margin, MasterKey, Overlap, Plane, Receiver,
+    Sender,
 };
 
 const SSRCS: [u32; 2] = [7, 0x8000_0001];
@@ -62,6 +63,8 @@ struct Exchange {
     by: usize,
     wishes: [Wish; 2],
     fate: Fate,
+    /// Something on the way takes `a=cryptex` out of the offer, and of the answer.
+    strips: [bool; 2],
     /// Sequence numbers go on by so many from packet to packet.
     stride: u16,
 }
@@ -95,12 +98,16 @@ fn exchange() -> impl Strategy<Value = Exchange> {
         1 => Just(F::PortZero),
     ];
     let stride = prop_oneof![1..=3u16, 1..=6000u16];
-    (0..2usize, [wish(), wish()], fate, stride).prop_map(|(by, wishes, fate, stride)| Exchange {
-        by,
-        wishes,
-        fate,
-        stride,
-    })
+    let strips = [proptest::bool::weighted(0.2), proptest::bool::weighted(0.2)];
+    (0..2usize, [wish(), wish()], fate, strips, stride).prop_map(
+        |(by, wishes, fate, strips, stride)| Exchange {
+            by,
+            wishes,
+            fate,
+            strips,
+            stride,
+        },
+    )
 }
 
 /// Policies that have a suite in common, and by which nobody owes the other more than a crypto line.
@@ -142,9 +149,14 @@ fn policy() -> impl Strategy<Value = Policy> {
         1 => (1..20u64).prop_map(Overlap::Packets),
     ];
     let mode = select(vec![M::Opportunistic, M::Required, M::WhenOffered]);
-    let written = (0..=5u8, 0..=8u8, any::<bool>());
+    let cryptex = prop_oneof![
+        2 => Just(Cryptex::Off),
+        3 => Just(Cryptex::On),
+        1 => Just(Cryptex::Required),
+    ];
+    let written = (0..=5u8, 0..=8u8, any::<bool>(), cryptex);
     (mode, written, overlap, any::<[bool; 7]>()).prop_map(
-        |(mode, (mki, rate, lifetime), overlap, choices)| {
+        |(mode, (mki, rate, lifetime, cryptex), overlap, choices)| {
             let [
                 own_order,
                 secure,
@@ -158,6 +170,7 @@ fn policy() -> impl Strategy<Value = Policy> {
                 .mode(mode)
                 .write_mki(mki)
                 .overlap(overlap)
+                .cryptex(cryptex)
                 .offer_secure_profile(secure);
             if own_order {
                 policy = policy.order(SuiteOrder::Own);
@@ -207,6 +220,13 @@ struct Side {
     exchanges: u32,
     /// Key, SSRC, plane and index of each packet that it sent.
     sent: BTreeSet<(Vec<u8>, u32, bool, u64)>,
+    /// Other processes go on with its session and sender, again and again.
+    fails_over: bool,
+    failovers: u32,
+    /// All lines that it sent or received.
+    seen: Vec<String>,
+    /// All packets that it sent.
+    log: Vec<Vec<u8>>,
 }
 
 /// Lines as they travel.
@@ -217,6 +237,16 @@ struct Sent {
 }
 
 impl Sent {
+    /// As it arrives.
+    fn stripped(mut self, of_cryptex: bool) -> Self {
+        self.lines.retain(|line| !of_cryptex || line != "a=cryptex");
+        self
+    }
+
+    fn announces_cryptex(&self) -> bool {
+        self.lines.iter().any(|line| line == "a=cryptex")
+    }
+
     fn read<T>(&self, act: impl FnOnce(&MediaSection<'_>) -> T) -> T {
         let attributes: Vec<&str> = self.lines.iter().map(String::as_str).collect();
         act(&MediaSection {
@@ -259,7 +289,40 @@ impl Side {
             is_mute: false,
             exchanges: 0,
             sent: BTreeSet::new(),
+            fails_over: false,
+            failovers: 0,
+            seen: Vec::new(),
+            log: Vec::new(),
         }
+    }
+
+    /// Another process takes over, with the keys in the state or without.
+    fn fail_over(&mut self) {
+        if !self.fails_over {
+            return;
+        }
+        self.failovers += 1;
+        let (before, policy) = (self.state(), &self.policy);
+        let resumed = match self.failovers % 2 {
+            0 => Session::resume_secret(&self.session.export_secret_state(), policy),
+            _ => {
+                let lines = self.seen.iter().map(String::as_str);
+                Session::resume(&self.session.export_state(), policy, lines)
+            }
+        };
+        let resumed = resumed.unwrap();
+        assert_eq!(resumed.export_state(), self.session.export_state());
+        self.session = resumed;
+        assert_eq!(self.state(), before);
+        if let Some(sender) = &self.sender {
+            let state = sender.export_state();
+            let sender = self.session.secret_sender_resumed(&state, Margin::NONE);
+            self.sender = Some(sender.unwrap());
+        }
+    }
+
+    fn sees(&mut self, sent: &Sent) {
+        self.seen.extend(sent.lines.iter().cloned());
     }
 
     /// Where it wants media now, as its SDP says.
@@ -328,10 +391,11 @@ impl Side {
             Ok(offer) => {
                 assert!(offer.has_keys() || !had_leg);
                 let lines = offer.attributes().map(|it| it.secret_line().to_string());
+                let cryptex = offer.announces_cryptex().then(|| "a=cryptex".to_owned());
                 let sent = Sent {
                     transport: offer.profile().name(),
                     port,
-                    lines: lines.collect(),
+                    lines: lines.chain(cryptex).collect(),
                 };
                 self.exchanges += 1;
                 Some(sent)
@@ -360,10 +424,16 @@ impl Side {
         };
         match reply.response {
             Response::Srtp {
-                profile, attribute, ..
+                profile,
+                attribute,
+                cryptex,
+                ..
             } => {
+                assert!(!cryptex || offer.announces_cryptex());
                 let line = attribute.secret_line().to_string();
-                Some(sent(profile.name(), 4000, vec![line]))
+                let cryptex = cryptex.then(|| "a=cryptex".to_owned());
+                let lines = [line].into_iter().chain(cryptex).collect();
+                Some(sent(profile.name(), 4000, lines))
             }
             Response::PlainRtp(plain) => Some(sent(plain.profile.name(), 4000, vec![])),
             Response::PortZero => Some(sent("RTP/AVP", 0, vec![])),
@@ -400,7 +470,11 @@ impl Side {
         let had = (self.sender.is_some(), self.receiver.is_some());
         match (&changes.sender, &changes.receiver) {
             // Nothing that is not there is said to go on.
-            (SenderChange::Keep | SenderChange::Rekey(_), _) if !had.0 => panic!("no sender"),
+            (SenderChange::Keep | SenderChange::Rekey(_) | SenderChange::Cryptex(_), _)
+                if !had.0 =>
+            {
+                panic!("no sender")
+            }
             (_, ReceiverChange::Keep | ReceiverChange::Rekey(_)) if !had.1 => panic!("no receiver"),
             _ => {}
         }
@@ -430,6 +504,7 @@ impl Side {
                     Plane::Rtcp => monitor.verify_rtcp(&protected).unwrap().into(),
                 };
                 let key = line.keys()[0].secret_key_and_salt().to_vec();
+                self.log.push(protected.clone());
                 let is_new = self.sent.insert((key, ssrc, plane == Plane::Rtp, index));
                 assert!(is_new, "the same keystream twice: {ssrc} {plane:?} {index}");
                 packets.push(Packet {
@@ -438,6 +513,17 @@ impl Side {
                     protected,
                 });
             }
+            self.seq = self.seq.wrapping_add(1);
+            let plain = rtp_with(ssrc, self.seq, 1, Some(1), b"8 bytes.");
+            let protected = protect(sender, Plane::Rtp, &plain).unwrap();
+            let is_marked = protected[16..18] == [0xc0, 0xde];
+            assert_eq!(is_marked, self.session.cryptex() != Cryptex::Off);
+            self.log.push(protected.clone());
+            packets.push(Packet {
+                plane: Plane::Rtp,
+                plain,
+                protected,
+            });
         }
         packets
     }
@@ -510,6 +596,10 @@ impl Call {
                     answerer.receives(&offerers);
                 }
                 self.both_agree();
+                self.0.iter_mut().for_each(Side::fail_over);
+                let cryptex = [0, 1].map(|n| self.0[n].session.cryptex() != Cryptex::Off);
+                let is_stripped = exchange.strips[1] && !cryptex[by];
+                assert!(is_stripped || cryptex[0] == cryptex[1]);
             }
         }
         self.media_flows(exchange.stride);
@@ -534,6 +624,10 @@ impl Call {
             *on_their_way = offerer.send(exchange.stride);
             return Came::Nothing;
         };
+        offerer.sees(&offer);
+        offerer.fail_over();
+        let offer = offer.stripped(exchange.strips[0]);
+        answerer.sees(&offer);
         let answer = match exchange.fate {
             Fate::Lost => None,
             Fate::Glare => {
@@ -570,9 +664,19 @@ impl Call {
         } else if exchange.fate == Fate::AnsweredByForkFirst {
             offerer.is_answered_by_fork(&offer, &answerer.policy);
         }
+        for answer in &answers {
+            answerer.sees(answer);
+            offerer.sees(answer);
+        }
+        offerer.fail_over();
+        answerer.fail_over();
         let outcome = answerer.session.commit().unwrap();
         let from_offerer = answerer.apply(outcome);
         assert!(answerer.session.commit().is_err());
+        // Who requires cryptex would not hear a peer that does not know of it.
+        let strips = exchange.strips[1] && answerer.session.cryptex() != Cryptex::Required;
+        let answers = answers.into_iter().map(|it| it.stripped(strips));
+        let answers: Vec<_> = answers.collect();
         *on_their_way = offerer.send(exchange.stride);
 
         // A second re-key ends the first one's overlap.
@@ -720,12 +824,44 @@ fn whatever_two_sessions_come_through_they_agree_media_flows_and_no_keystream_is
         ..ProptestConfig::default()
     });
     let strategy = (policies(), exchanges);
-    let ran = runner.run(&strategy, |([one, other], exchanges)| {
-        let mut call = Call([Side::new(1, &one), Side::new(2, &other)]);
-        for exchange in &exchanges {
-            if call.play(exchange) {
-                break;
-            }
+    let ran = runner.run(&strategy, |(policies, exchanges)| {
+        let _ = play(&policies, &exchanges, false);
+        Ok(())
+    });
+    ran.unwrap_or_else(|error| panic!("{error}"));
+}
+
+fn play(policies: &[Policy; 2], exchanges: &[Exchange], fails_over: bool) -> Call {
+    let [one, other] = policies;
+    let mut call = Call([Side::new(1, one), Side::new(2, other)]);
+    for side in &mut call.0 {
+        side.fails_over = fails_over;
+    }
+    for exchange in exchanges {
+        if call.play(exchange) {
+            break;
+        }
+    }
+    call
+}
+
+#[test]
+fn sessions_that_other_processes_go_on_with_come_through_the_same_to_the_byte() {
+    let exchanges = proptest::collection::vec(exchange(), 1..=9);
+    let mut runner = TestRunner::new(ProptestConfig {
+        cases: 60,
+        max_shrink_iters: 4096,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    });
+    let strategy = (policies(), exchanges);
+    let ran = runner.run(&strategy, |(policies, exchanges)| {
+        let stays = play(&policies, &exchanges, false);
+        let moves = play(&policies, &exchanges, true);
+        for (stays, moves) in stays.0.iter().zip(&moves.0) {
+            prop_assert_eq!(&stays.seen, &moves.seen);
+            prop_assert_eq!(&stays.log, &moves.log);
+            prop_assert_eq!(stays.state(), moves.state());
         }
         Ok(())
     });

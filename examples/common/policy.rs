@@ -2,10 +2,10 @@
 
 use clap::Args;
 use srtp_sdes::sdes::{AnsweredProfile, CryptoInAvp, Policy, SrtcpTagOf32, SrtpMode, SuiteOrder};
-use srtp_sdes::{CryptoSuite, KeyDerivationRate, Lifetime};
+use srtp_sdes::{Cryptex, CryptoSuite, KeyDerivationRate, Lifetime};
 
 use super::crypto_line::suite_names;
-use choices::{AnswerProfile, InAvp, Mode, Order, Preset, Tag};
+use choices::{AnswerProfile, Encryption, InAvp, Mode, Order, Preset, Tag};
 
 /// A preset and what differs from it.
 #[derive(Args)]
@@ -37,6 +37,10 @@ pub(crate) struct PolicyArgs {
     /// SRTCP tags of the _32 suites
     #[arg(long, value_name = "BYTES")]
     srtcp_tag_of_32: Option<Tag>,
+
+    /// Encryption of CSRCs and header extensions (RFC 9335), which a=cryptex announces
+    #[arg(long)]
+    cryptex: Option<Encryption>,
 
     /// Accept UNENCRYPTED_SRTP: media in the clear
     #[arg(long)]
@@ -122,6 +126,12 @@ impl PolicyArgs {
             Some(Tag::Four) => policy.srtcp_tag_of_32(SrtcpTagOf32::FourBytes),
             Some(Tag::Either) => policy.srtcp_tag_of_32(SrtcpTagOf32::AcceptEither),
         };
+        policy = match self.cryptex {
+            None => policy,
+            Some(Encryption::Off) => policy.cryptex(Cryptex::Off),
+            Some(Encryption::On) => policy.cryptex(Cryptex::On),
+            Some(Encryption::Required) => policy.cryptex(Cryptex::Required),
+        };
         type Set = fn(Policy) -> Policy;
         let flags: [(bool, Set); 7] = [
             (self.allow_unencrypted_srtp, Policy::allow_unencrypted_srtp),
@@ -174,6 +184,8 @@ mod choices {
     pub(crate) enum InAvp { Accept, Ignore, Reject }
     #[derive(Clone, Copy, ValueEnum)]
     pub(crate) enum AnswerProfile { AsOffered, Secure }
+    #[derive(Clone, Copy, ValueEnum)]
+    pub(crate) enum Encryption { Off, On, Required }
     #[derive(Clone, Copy, ValueEnum)]
     pub(crate) enum Tag {
         #[value(name = "10")] Ten,

@@ -7,7 +7,7 @@ use srtp_sdes::sdes::{
     CryptoAttribute, CryptoInAvp, Decision, Line, MediaSection, Offer, ParseMode, Policy, Profile,
     Signalling, SrtcpTagOf32, SrtpMode, SuiteOrder, TagMatch, Verdict,
 };
-use srtp_sdes::{CryptoSuite, KeyDerivationRate, Lifetime, MasterKey, Receiver, Sender};
+use srtp_sdes::{Cryptex, CryptoSuite, KeyDerivationRate, Lifetime, MasterKey, Receiver, Sender};
 
 use crate::Input;
 
@@ -19,6 +19,7 @@ pub(crate) struct Side {
     tag: SrtcpTagOf32,
     accepts_mki: bool,
     writes_mki: bool,
+    cryptex: Cryptex,
     answers_capabilities: bool,
 }
 
@@ -106,6 +107,12 @@ impl Side {
         if let Some(rate) = KeyDerivationRate::from_exponent(rate) {
             policy = policy.key_derivation_rate(rate);
         }
+        let cryptex = match rate {
+            64..96 => Cryptex::On,
+            96..128 => Cryptex::Required,
+            _ => Cryptex::Off,
+        };
+        policy = policy.cryptex(cryptex);
         if bit(second, 7) {
             let lifetime = Lifetime::new(u64::from(rate) + 100).expect("not 0");
             policy = policy.write_lifetime(lifetime);
@@ -117,6 +124,7 @@ impl Side {
             tag,
             accepts_mki,
             writes_mki,
+            cryptex,
             answers_capabilities: false,
         }
     }
@@ -193,7 +201,10 @@ fn talk(one: &Side, other: &Side) {
         .attributes()
         .map(CryptoAttribute::secret_line)
         .collect();
-    let lines: Vec<&str> = lines.iter().map(|line| line.as_str()).collect();
+    let mut lines: Vec<&str> = lines.iter().map(|line| line.as_str()).collect();
+    if offer.announces_cryptex() {
+        lines.push("a=cryptex");
+    }
     let mut generate = keys();
     let other_keys = |suite| {
         // Not those of the offer.
@@ -219,7 +230,13 @@ fn talk(one: &Side, other: &Side) {
         return;
     }
     let line = answer.attribute.secret_line();
-    let answered = [line.as_str()];
+    let mut answered = vec![line.as_str()];
+    if answer.cryptex {
+        assert!(one.cryptex != Cryptex::Off && other.cryptex != Cryptex::Off);
+        answered.push("a=cryptex");
+    } else if one.cryptex == Cryptex::Required {
+        return;
+    }
     let Accepted::Srtp(accepted) = offer.accept(&section(answer.profile.name(), &answered)) else {
         panic!("{answer:?}");
     };
@@ -246,7 +263,8 @@ fn talk(one: &Side, other: &Side) {
 fn hear(tx: &mut Sender, rx: &mut Receiver, own: &mut Receiver, takes_srtcp: bool) {
     let suite = tx.suite();
     for seq in 1..=3 {
-        let mut packet = vec![0x80, 0, 0, seq, 0, 0, 0, 1, 0, 0, 0, 7, 1, 2, 3, 4];
+        let header = [0x91, 0, 0, seq, 0, 0, 0, 1, 0, 0, 0, 7, 5, 5, 5, 5];
+        let mut packet = [&header[..], &[0xbe, 0xde, 0, 0, 1, 2, 3, 4]].concat();
         let plain = packet.clone();
         tx.protect_rtp_vec(&mut packet).expect("a fresh sender");
         // Without a tag, it takes anything.

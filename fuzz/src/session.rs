@@ -50,7 +50,7 @@ struct Step<'a> {
 }
 
 /// Plays a script. Its first eight bytes are a policy; the rest is text, a step a line: a letter and three characters, then the values of crypto
-/// attributes with `~` between them. `@1` to `@9` stand in lines for keys of ours, `#1` to `#9` for keys of the peer's for the suite of the line.
+/// attributes with `~` between them, and `!` for `a=cryptex`. `@1` to `@9` stand in lines for keys of ours, `#1` to `#9` for keys of the peer's for the suite of the line.
 ///
 /// # Panics
 /// If a packet is sent under a key and index of before, a directive cannot be followed, an exchange that was refused changed something, or plain
@@ -291,6 +291,9 @@ impl World {
     /// A line with keys in place of their names.
     fn filled(&self, line: &str) -> String {
         let suite = line.split(' ').nth(1).and_then(|name| name.parse().ok());
+        if line == "!" {
+            return "a=cryptex".to_owned();
+        }
         let mut line = format!("a=crypto:{line}");
         for n in 1..=9u8 {
             if let Some(ours) = self.made_text.get(usize::from(n) - 1) {

@@ -9,7 +9,7 @@ use super::configuration::{ActualConfiguration, ConfigurationDiagnosis};
 use super::decision::{self, Diagnosis, PlainRtp, Rejection, Services};
 use super::error::{GenerateError, RejectReason as Reason};
 use super::media::{MediaSection, Profile, Signalling};
-use super::policy::{CryptoInAvp, Policy, SrtpMode, SuiteOrder};
+use super::policy::{AnsweredProfile, CryptoInAvp, Policy, SrtpMode, SuiteOrder};
 use super::sdp;
 use super::session::{OurSide, Outcome, ReceiverChange, Response, SenderChange, Session};
 use crate::{CryptoSuite, MasterKey, Mki, Receiver, Sender};
@@ -54,6 +54,8 @@ pub struct SrtpAnswer {
     /// The potential configuration that is answered, which the answer has to name; [`secret_answer`](Self::secret_answer) does. `None` if it
     /// is what the `m=` line says.
     pub configuration: Option<ActualConfiguration>,
+    /// Does the section of the answer say `a=cryptex` (RFC 9335)? It does if the offer did, and the policy [has it](Policy::cryptex).
+    pub cryptex: bool,
     sender: Sender,
     receiver: Receiver,
 }
@@ -65,15 +67,19 @@ impl SrtpAnswer {
         self.sender.suite()
     }
 
-    /// **Secret:** the text of an answer, with what was negotiated for its `section`th media section (from 0): profile, crypto line and,
-    /// where a potential configuration was taken, `a=acfg`, and no other lines of the two kinds.
+    /// **Secret:** the text of an answer, with what was negotiated for its `section`th media section (from 0): profile, crypto line,
+    /// `a=cryptex` and, where a potential configuration was taken, `a=acfg`, and no other lines of the three kinds.
     ///
     /// They stand as [`with_secret_lines`](super::with_secret_lines) puts them. `None` if there is no such section, or its `m=` line has no
     /// transport.
     #[must_use]
     pub fn secret_answer(&self, sdp: &str, section: usize) -> Option<Zeroizing<String>> {
-        let configuration = self.configuration.as_ref();
-        sdp::answer_text(sdp, section, self.profile, &self.attribute, configuration)
+        let beside = sdp::Beside {
+            profile: self.profile,
+            cryptex: self.cryptex,
+            configuration: self.configuration.as_ref(),
+        };
+        sdp::negotiated_text(sdp, section, [&self.attribute], beside)
     }
 
     /// The contexts, with every negotiated parameter applied: what we send and what we receive.
@@ -89,6 +95,7 @@ impl core::fmt::Debug for SrtpAnswer {
             .field("profile", &self.profile)
             .field("attribute", &self.attribute)
             .field("configuration", &self.configuration)
+            .field("cryptex", &self.cryptex)
             .finish_non_exhaustive()
     }
 }
@@ -172,6 +179,7 @@ impl Decision {
                     profile,
                     attribute,
                     configuration,
+                    cryptex,
                 },
                 Some(Outcome::Srtp(changes)),
             ) => match (changes.sender, changes.receiver) {
@@ -180,6 +188,7 @@ impl Decision {
                         profile,
                         attribute: *attribute,
                         configuration,
+                        cryptex,
                         sender: *sender,
                         receiver: *receiver,
                     }))
@@ -197,9 +206,19 @@ impl Decision {
     }
 }
 
+/// What a section of an offer says beside its crypto lines, or a potential configuration makes of that.
+#[derive(Clone, Copy)]
+pub(super) struct Offered<'a> {
+    pub(super) transport: &'a str,
+    pub(super) port: u16,
+    pub(super) cryptex: bool,
+    /// The profile of an answer.
+    pub(super) answered: AnsweredProfile,
+}
+
 /// The profile that is offered and the line to take, or the response without one.
 pub(super) fn weigh(
-    offer: &MediaSection<'_>,
+    offer: Offered<'_>,
     policy: &Policy,
     signalling: Signalling,
     diagnoses: &[Diagnosis],
@@ -226,7 +245,7 @@ pub(super) fn weigh(
         },
         _ if policy.mode == SrtpMode::Disabled => Some(Reason::SrtpDisabled),
         _ if !policy.trusts(signalling) => Some(Reason::SignallingNotSecure),
-        _ => None,
+        _ => policy.check_cryptex(offer.cryptex).err(),
     };
     let refused = match (refused, pick(lines, policy)) {
         (None, Some(line)) => return Ok((profile, line)),

@@ -112,6 +112,10 @@ impl<'a> AttributeCapability<'a> {
     pub(super) fn is_crypto(self) -> bool {
         self.name().eq_ignore_ascii_case("crypto")
     }
+
+    pub(super) fn is_cryptex(self) -> bool {
+        super::media::is_cryptex(self.text)
+    }
 }
 
 /// No two may have one number; which of them is meant cannot be told.

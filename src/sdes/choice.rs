@@ -8,7 +8,9 @@ use super::configuration::{
     split_optional,
 };
 use super::error::Unusable;
-use super::media::{MediaSection, Profile};
+use super::media::{MediaSection, Profile, announces_cryptex};
+use super::policy::Policy;
+use crate::Cryptex;
 
 /// How many alternatives of a section's potential configurations are looked at, the preferred ones first.
 const MAX_ALTERNATIVES: usize = 32;
@@ -21,6 +23,8 @@ pub(super) struct Alternative<'a> {
     pub(super) transport: &'a str,
     /// Its crypto attributes, with their place among the section's attributes.
     pub(super) lines: Vec<(usize, &'a str)>,
+    /// Does it announce cryptex?
+    pub(super) cryptex: bool,
     named: ActualConfiguration,
     /// The optional ones of those lines, by place, and their numbers.
     optional_lines: Vec<(usize, u32)>,
@@ -44,8 +48,16 @@ struct Offered<'a> {
     capabilities: Capabilities<'a>,
     transport: &'a str,
     lines: Vec<(usize, &'a str)>,
+    cryptex: Cryptexes,
     /// Names of attributes, besides `crypto`, that can be demanded of us. `None`: any, for nothing will be answered.
     supported: Option<&'a [String]>,
+    takes_cryptex: bool,
+}
+
+/// Where `a=cryptex` stands.
+struct Cryptexes {
+    section: bool,
+    session: bool,
 }
 
 impl<'a> Offered<'a> {
@@ -67,6 +79,8 @@ impl<'a> Offered<'a> {
         let mut alternative = Alternative {
             transport: proto.ok_or(unusable(Unusable::Capability))?,
             lines: Vec::new(),
+            cryptex: self.cryptex.section && !configuration.deletes.media
+                || self.cryptex.session && !configuration.deletes.session,
             named: ActualConfiguration {
                 number: configuration.number,
                 transport,
@@ -119,6 +133,7 @@ impl<'a> Offered<'a> {
                     alternative.optional_lines.push((line, number));
                 }
             }
+            _ if self.takes_cryptex && capability.is_cryptex() => alternative.cryptex = true,
             _ if self.supported.is_none_or(is_supported) => {}
             (_, true) => return Ok(()),
             (_, false) => return Err(Unusable::Attribute),
@@ -138,7 +153,7 @@ impl<'a> Offered<'a> {
 pub(super) fn choose<E, A>(
     session: &[&str],
     section: &MediaSection<'_>,
-    supported: Option<&[String]>,
+    policy: &Policy,
     mut answer: impl FnMut(Alternative<'_>) -> Result<Result<A, ConfigurationVerdict>, E>,
 ) -> Result<(Option<A>, Vec<ConfigurationDiagnosis>), E> {
     let configurations = configurations(section);
@@ -150,7 +165,12 @@ pub(super) fn choose<E, A>(
             capabilities: Capabilities::of(session, section.attributes),
             transport: section.transport,
             lines: section.crypto_lines().collect(),
-            supported,
+            cryptex: Cryptexes {
+                section: announces_cryptex(section.attributes),
+                session: announces_cryptex(session),
+            },
+            supported: policy.capabilities.as_deref(),
+            takes_cryptex: policy.cryptex != Cryptex::Off,
         },
         looked_at: 0,
         taken: None,

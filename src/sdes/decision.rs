@@ -8,8 +8,8 @@ use super::media::Profile;
 use super::policy::{Policy, SrtcpTagOf32};
 use crate::error::BuildError;
 use crate::{
-    CryptoSuite, MasterKey, Receiver, ReceiverBuilder, ReplayWindowSize, Sender, SenderBuilder,
-    SrtcpTag,
+    Cryptex, CryptoSuite, MasterKey, Receiver, ReceiverBuilder, ReplayWindowSize, Sender,
+    SenderBuilder, SrtcpTag,
 };
 
 /// What one of the peer's crypto lines came to.
@@ -235,44 +235,39 @@ impl Services {
 
 /// Contexts from lines that are known on other ways than an offer and its answer.
 impl CryptoAttribute {
-    /// **Secret:** the sender that this line describes, with its first key and all its session parameters, for a test tool or signalling of one's
-    /// own. `None` if the suite is not known. A second sender with the same key repeats its keystream.
+    /// **Secret:** the sender that this line describes, with its first key and all its session parameters and without cryptex, for a test tool or
+    /// signalling of one's own. `None` if the suite is not known. A second sender with the same key repeats its keystream.
     ///
     /// # Errors
     /// [`BuildError`] if the parameters contradict the suite, which those of a parsed line do not.
     #[must_use]
     pub fn secret_sender(&self) -> Option<Result<Sender, BuildError>> {
         let key = self.keys().first()?.secret_copy();
-        Some(sender(self, key, &Policy::compatible()))
+        let (policy, cryptex) = (Policy::compatible(), Cryptex::Off);
+        Some(sender_builder(self, key, &policy, cryptex).build())
     }
 
-    /// **Secret:** the receiver that this line describes, with all its keys and session parameters: for a monitor that knows the line.
+    /// **Secret:** the receiver that this line describes, with all its keys and session parameters and without cryptex: for a monitor that knows
+    /// the line.
     /// `None` if the suite is not known.
     ///
     /// # Errors
     /// [`BuildError`] if the parameters contradict the suite, which those of a parsed line do not.
     #[must_use]
     pub fn secret_receiver(&self) -> Option<Result<Receiver, BuildError>> {
-        receiver(self, &Policy::compatible())
+        receiver_builder(self, &Policy::compatible()).map(ReceiverBuilder::build)
     }
 }
 
 /// The sender that `own`, a line of ours, describes: its first key, what it declares, and the negotiated services.
-pub(super) fn sender(
-    own: &CryptoAttribute,
-    key: MasterKey,
-    policy: &Policy,
-) -> Result<Sender, BuildError> {
-    sender_builder(own, key, policy).build()
-}
-
 pub(super) fn sender_builder(
     own: &CryptoAttribute,
     key: MasterKey,
     policy: &Policy,
+    cryptex: Cryptex,
 ) -> SenderBuilder {
     let suite = key.suite();
-    let mut builder = Services::of(own).apply(Sender::builder(key));
+    let mut builder = Services::of(own).apply(Sender::builder(key).cryptex(cryptex));
     if let Some(rate) = declared_rate(own) {
         builder = builder.key_derivation_rate(rate);
     }
@@ -283,13 +278,6 @@ pub(super) fn sender_builder(
 }
 
 /// The receiver that `theirs`, a line of the peer's, describes: all of its keys, and what it declares.
-pub(super) fn receiver(
-    theirs: &CryptoAttribute,
-    policy: &Policy,
-) -> Option<Result<Receiver, BuildError>> {
-    receiver_builder(theirs, policy).map(ReceiverBuilder::build)
-}
-
 pub(super) fn receiver_builder(
     theirs: &CryptoAttribute,
     policy: &Policy,
@@ -297,7 +285,8 @@ pub(super) fn receiver_builder(
     let mut keys = theirs.keys().iter().map(MasterKey::secret_copy);
     let first = keys.next()?;
     let suite = first.suite();
-    let mut builder: ReceiverBuilder = Services::of(theirs).apply(Receiver::builder(first));
+    let receiver = Receiver::builder(first).cryptex(policy.cryptex_under(theirs));
+    let mut builder: ReceiverBuilder = Services::of(theirs).apply(receiver);
     builder = keys.fold(builder, ReceiverBuilder::add_key);
     if let Some(rate) = declared_rate(theirs) {
         builder = builder.key_derivation_rate(rate);

@@ -214,6 +214,9 @@ pub enum Unacceptable {
     /// The policy refuses MKIs.
     #[error("MKIs are not accepted")]
     Mki,
+    /// The suite does not encrypt, or UNENCRYPTED_SRTP says so, and the policy requires cryptex.
+    #[error("without encryption of SRTP there is no cryptex, which is required")]
+    Unencrypted,
     /// Forward error correction behind SRTP, or with keys of its own, which this crate does not do.
     #[error("forward error correction is not supported")]
     Fec,
@@ -311,6 +314,9 @@ pub enum RejectReason {
     /// The stream is encrypted, and the peer wants to go on in the clear.
     #[error("the stream was encrypted and is not to go on as plain RTP")]
     Downgrade,
+    /// Cryptex is required here, and the peer does not announce it with `a=cryptex` (RFC 9335 §4).
+    #[error("cryptex is required here, and the peer does not announce it")]
+    CryptexRequired,
     /// The answer does not echo the negotiated session parameters of the line it accepts (RFC 4568 §5.1.2).
     #[error("the answer changes session parameters that have to be the same")]
     ParametersChanged,

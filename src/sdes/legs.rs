@@ -11,6 +11,8 @@ pub struct Leg<'a> {
     pub ours: &'a CryptoAttribute,
     /// The line that this leg's peer sent: what it sends under.
     pub theirs: &'a CryptoAttribute,
+    /// Do both sides of this leg announce cryptex (RFC 9335)? See [`Session::cryptex`](super::Session::cryptex).
+    pub cryptex: bool,
 }
 
 /// What has to be done with packets from one leg to the other.
@@ -18,7 +20,8 @@ pub struct Leg<'a> {
 pub enum Passage {
     /// They pass untouched: the far peer was given this peer's own line.
     Untouched,
-    /// They have to be unprotected and protected anew, and grow by so many bytes; a negative number is shrinking.
+    /// They have to be unprotected and protected anew, and grow by so many bytes; a negative number is shrinking. Where the far leg has cryptex,
+    /// packets with CSRCs and without a header extension grow by 4 more.
     Anew {
         /// Bytes by which an SRTP packet grows.
         rtp_growth: isize,
@@ -30,12 +33,12 @@ pub enum Passage {
 impl Leg<'_> {
     /// The way of packets from this leg's peer to that of `other`.
     ///
-    /// They pass untouched if suite, keys, MKIs, services and key derivation rate are the same on both sides (RFC 4568 §7.1.4 on media
+    /// They pass untouched if suite, keys, MKIs, services, key derivation rate and cryptex are the same on both sides (RFC 4568 §7.1.4 on media
     /// relays): tag numbers, spelling, lifetimes and hints do not matter.
     #[must_use]
     pub fn to(&self, other: &Leg<'_>) -> Passage {
         let (from, to) = (self.theirs, other.ours);
-        if means_the_same(from, to) {
+        if means_the_same(from, to) && self.cryptex == other.cryptex {
             return Passage::Untouched;
         }
         let growth = |overhead: fn(&CryptoAttribute) -> isize| overhead(to) - overhead(from);
@@ -114,10 +117,12 @@ mod tests {
         let leg_a = Leg {
             ours: our_a,
             theirs: their_a,
+            cryptex: false,
         };
         let leg_b = Leg {
             ours: our_b,
             theirs: their_b,
+            cryptex: false,
         };
         let (rtp_growth, rtcp_growth) = (6, 0);
         assert_eq!(
@@ -149,10 +154,12 @@ mod tests {
         let leg_a = Leg {
             ours: &own,
             theirs: &theirs,
+            cryptex: false,
         };
         let leg_b = Leg {
             ours: &passed_on,
             theirs: &other,
+            cryptex: false,
         };
         assert_eq!(leg_a.to(&leg_b), Passage::Untouched);
         assert_eq!(
@@ -166,6 +173,7 @@ mod tests {
         let leg_b = Leg {
             ours: &other_mki,
             theirs: &other,
+            cryptex: false,
         };
         assert_eq!(
             leg_a.to(&leg_b),

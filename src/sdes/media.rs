@@ -3,6 +3,7 @@
 use core::fmt;
 use core::str::FromStr;
 
+use super::capabilities::name_and_value;
 use super::error::NotSdes;
 
 /// The RTP profiles under which `a=crypto` can stand (RFC 4568 §6, RFC 8643 §3).
@@ -77,8 +78,9 @@ pub struct MediaSection<'a> {
     /// The port; 0 refuses the stream, or takes it out of use (RFC 3264 §6, §8.2).
     pub port: u16,
     /// The attributes of the section, one a string: lines from `a=` on, or from the name on, with or without line end. Attributes other
-    /// than `crypto` are passed over, so that all of a section's can be given. Those of the session level do not belong
-    /// here: `a=crypto` means nothing there (RFC 4568 §4).
+    /// than `crypto`, `cryptex` and those of capability negotiation are passed over, so that all of a section's can be given. Those of the session
+    /// level do not belong here, since `a=crypto` means nothing there (RFC 4568 §4), but for `a=cryptex`: it counts for every section
+    /// (RFC 9335 §4), and whoever passes on crypto lines alone adds it to them.
     pub attributes: &'a [&'a str],
 }
 
@@ -93,6 +95,16 @@ impl MediaSection<'_> {
         let attributes = self.attributes.iter().copied().enumerate();
         attributes.filter(move |(_, text)| is_crypto(text))
     }
+}
+
+/// Is `a=cryptex` among these attributes? It has no value (RFC 9335 §4); a colon with nothing behind is what some SDP stacks make of that.
+pub(super) fn announces_cryptex(attributes: &[&str]) -> bool {
+    attributes.iter().any(|text| is_cryptex(text))
+}
+
+pub(super) fn is_cryptex(attribute: &str) -> bool {
+    let (name, value) = name_and_value(attribute);
+    name.trim_ascii().eq_ignore_ascii_case("cryptex") && value.trim_ascii().is_empty()
 }
 
 impl fmt::Debug for MediaSection<'_> {

@@ -1,15 +1,18 @@
 //! The offerer's side (RFC 4568 §5.1.1, §5.1.3, §7.1.1, §7.1.3; RFC 8643 §3.1, §3.3).
 
-use alloc::{boxed::Box, collections::BTreeSet, vec::Vec};
+use alloc::{boxed::Box, collections::BTreeSet, string::String, vec::Vec};
 use core::fmt;
+
+use zeroize::Zeroizing;
 
 use super::answer::fresh_key;
 use super::attribute::{CryptoAttribute, Line, SessionParameter};
 use super::decision::{self, PlainRtp, Rejection, Services};
 use super::error::{GenerateError, RejectReason as Reason, SectionError};
-use super::media::{MediaSection, Profile, Signalling};
+use super::media::{MediaSection, Profile, Signalling, announces_cryptex};
 use super::policy::{Policy, SrtpMode, TagMatch};
-use crate::{CryptoSuite, MasterKey, Receiver, Sender};
+use super::sdp;
+use crate::{Cryptex, CryptoSuite, MasterKey, Receiver, Sender};
 
 /// What this side offers for one `m=` section, with the keys of all its lines.
 ///
@@ -81,6 +84,8 @@ pub(super) struct JudgedSrtp {
     /// The place of our line.
     pub(super) line: usize,
     pub(super) theirs: CryptoAttribute,
+    /// Does the answer announce cryptex?
+    pub(super) cryptex: bool,
 }
 
 impl Offer {
@@ -124,7 +129,7 @@ impl Offer {
         };
         let mut offer = Self::empty(policy, profile);
         if offers && policy.trusts(signalling) {
-            offer.add_lines(policy.suites.iter().copied(), generate, is_known)?;
+            offer.add_lines(policy.offered_suites(), generate, is_known)?;
         }
         Ok(offer)
     }
@@ -247,10 +252,52 @@ impl Offer {
         !self.lines.is_empty()
     }
 
+    /// The lines, and whether each still has the key for its sender.
+    pub(super) fn lines(&self) -> impl Iterator<Item = (&CryptoAttribute, bool)> {
+        let lines = self.lines.iter();
+        lines.map(|line| (&line.attribute, line.key.is_some()))
+    }
+
+    /// What [`lines`](Self::lines) gave, as an offer again.
+    pub(super) fn with_lines(
+        policy: &Policy,
+        profile: Profile,
+        lines: Vec<(CryptoAttribute, bool)>,
+    ) -> Self {
+        let mut offer = Self::empty(policy, profile);
+        offer.lines.reserve_exact(lines.len());
+        for (attribute, is_free) in lines {
+            let key = attribute.keys().first().filter(|_| is_free);
+            let key = key.map(MasterKey::secret_copy);
+            offer.lines.push(OfferedLine { attribute, key });
+        }
+        offer
+    }
+
     /// The profile for the `m=` line.
     #[must_use]
     pub fn profile(&self) -> Profile {
         self.profile
+    }
+
+    /// Does the section say `a=cryptex` (RFC 9335)? It does if the policy [has it](Policy::cryptex), and any of the lines encrypts.
+    #[must_use]
+    pub fn announces_cryptex(&self) -> bool {
+        let mut lines = self.attributes();
+        lines.any(|line| self.policy.cryptex_under(line) != Cryptex::Off)
+    }
+
+    /// **Secret:** the text of an offer, with what its `section`th media section (from 0) says: profile, crypto lines and `a=cryptex`, and no
+    /// other lines of the two kinds. They stand as [`with_secret_lines`](super::with_secret_lines) puts them. `None` if there is no such section, or
+    /// its `m=` line has no transport.
+    #[must_use]
+    pub fn secret_offer(&self, sdp: &str, section: usize) -> Option<Zeroizing<String>> {
+        let beside = sdp::Beside {
+            profile: self.profile,
+            cryptex: self.announces_cryptex(),
+            configuration: None,
+        };
+        sdp::negotiated_text(sdp, section, self.attributes(), beside)
     }
 
     /// The crypto lines, the most wanted first, with tags from 1.
@@ -271,12 +318,14 @@ impl Offer {
     }
 
     fn contexts(&mut self, srtp: JudgedSrtp) -> Result<Accepted, Reason> {
-        let receiver = decision::receiver(&srtp.theirs, &self.policy).and_then(Result::ok);
+        let receiver = decision::receiver_builder(&srtp.theirs, &self.policy);
+        let receiver = receiver.and_then(|it| it.build().ok());
         let receiver = receiver.ok_or(Reason::ParameterProhibited)?;
         let line = self.lines.get_mut(srtp.line).ok_or(Reason::NotOffered)?;
         let key = line.key.take();
-        let sender = key.map(|key| decision::sender(&line.attribute, key, &self.policy));
-        let sender = sender.transpose();
+        let cryptex = self.policy.cryptex_to(srtp.cryptex, &line.attribute);
+        let sender = |key| decision::sender_builder(&line.attribute, key, &self.policy, cryptex);
+        let sender = key.map(|key| sender(key).build()).transpose();
         Ok(Accepted::Srtp(Box::new(SrtpAccepted {
             profile: srtp.profile,
             tag: line.attribute.tag(),
@@ -311,10 +360,13 @@ impl Offer {
             Line::Skipped { .. } => return Err(Reason::NotOffered),
         };
         let line = self.check(&theirs)?;
+        let cryptex = announces_cryptex(answer.attributes);
+        self.policy.check_cryptex(cryptex)?;
         Ok(Judged::Srtp(Box::new(JudgedSrtp {
             profile,
             line,
             theirs,
+            cryptex,
         })))
     }
 

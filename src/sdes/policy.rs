@@ -1,12 +1,13 @@
 //! What this side offers, accepts and refuses.
 
+mod check;
+
 use alloc::{borrow::ToOwned, string::String, vec::Vec};
 
-use super::attribute::{CryptoAttribute, FecOrder, ParseMode, SessionParameter};
-use super::error::Unacceptable;
+use super::attribute::ParseMode;
 use super::media::Profile;
 use crate::key::Lifetime;
-use crate::{CryptoSuite, KeyDerivationRate, Overlap};
+use crate::{Cryptex, CryptoSuite, KeyDerivationRate, Overlap};
 
 /// Is SRTP wanted?
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,6 +108,7 @@ pub struct Policy {
     pub(super) restarts_roc: bool,
     pub(super) accepts_reused_keys: bool,
     pub(super) overlap: Overlap,
+    pub(super) cryptex: Cryptex,
     /// Attributes that a potential configuration may demand; `None` if none is answered.
     pub(super) capabilities: Option<Vec<String>>,
     allows_unencrypted_srtp: bool,
@@ -136,6 +138,7 @@ impl Policy {
             restarts_roc: false,
             accepts_reused_keys: false,
             overlap: Overlap::default(),
+            cryptex: Cryptex::Off,
             capabilities: None,
             allows_unencrypted_srtp: false,
             allows_unencrypted_srtcp: false,
@@ -349,6 +352,23 @@ impl Policy {
         self
     }
 
+    /// Whether CSRCs and header extensions are encrypted with the payload, which both sides announce by `a=cryptex` (RFC 9335 §4). Default:
+    /// [`Cryptex::Off`]: we do not announce it, and do not look whether the peer does.
+    ///
+    /// With [`Cryptex::On`] our offers announce it, and our answers to offers that do. What we send is under cryptex while the peer
+    /// announces it, in its last offer or answer; what we receive may be, or not. With [`Cryptex::Required`] a peer that does not announce it
+    /// is refused with [`CryptexRequired`](super::RejectReason::CryptexRequired), or declined by plain RTP where that would be enough for us. Receivers then refuse packets
+    /// with CSRCs or a header extension in the clear, which the RFC lets a peer send at any time.
+    ///
+    /// Lines that do not encrypt SRTP, by their suite or UNENCRYPTED_SRTP, go without it; where it is required they are neither offered nor taken.
+    /// The sections of a bundle have to announce it all or none: give them the same policy. Header extensions that are encrypted by
+    /// identifier (RFC 6904) are not negotiated here.
+    #[must_use]
+    pub fn cryptex(mut self, cryptex: Cryptex) -> Self {
+        self.cryptex = cryptex;
+        self
+    }
+
     /// Answers potential configurations that carry crypto (RFC 5939), before the one of the `m=` line: the most preferred that comes to
     /// SRTP under this policy. One that comes to plain RTP is never chosen, though the offer may prefer it.
     ///
@@ -391,52 +411,5 @@ impl Policy {
     pub fn allow_clear_signalling(mut self) -> Self {
         self.allows_clear_signalling = true;
         self
-    }
-
-    pub(super) fn trusts(&self, signalling: super::Signalling) -> bool {
-        signalling == super::Signalling::Secure || self.allows_clear_signalling
-    }
-
-    /// Is a line acceptable whose every part is understood?
-    pub(super) fn check(&self, line: &CryptoAttribute) -> Result<CryptoSuite, Unacceptable> {
-        let suite = line.suite().ok_or(Unacceptable::Suite)?;
-        if !self.suites.contains(&suite) {
-            return Err(Unacceptable::Suite);
-        }
-        self.check_declared(line)?;
-        for parameter in line.parameters() {
-            let (allowed, otherwise) = match parameter {
-                SessionParameter::UnencryptedSrtp => {
-                    (self.allows_unencrypted_srtp, Unacceptable::UnencryptedSrtp)
-                }
-                SessionParameter::UnencryptedSrtcp => {
-                    let otherwise = Unacceptable::UnencryptedSrtcp;
-                    (self.allows_unencrypted_srtcp, otherwise)
-                }
-                SessionParameter::UnauthenticatedSrtp => {
-                    let otherwise = Unacceptable::UnauthenticatedSrtp;
-                    (self.allows_unauthenticated_srtp, otherwise)
-                }
-                _ => continue,
-            };
-            allowed.then_some(()).ok_or(otherwise)?;
-        }
-        Ok(suite)
-    }
-
-    /// Is what a line declares for its own direction acceptable, apart from what is negotiated for both?
-    pub(super) fn check_declared(&self, line: &CryptoAttribute) -> Result<(), Unacceptable> {
-        if !self.accepts_mki && line.keys().iter().any(|key| key.mki().is_some()) {
-            return Err(Unacceptable::Mki);
-        }
-        // This crate does no FEC: FEC before SRTP is what the application may do by itself.
-        let needs_fec = |parameter: &SessionParameter| {
-            use SessionParameter as P;
-            matches!(parameter, P::FecOrder(FecOrder::SrtpFec) | P::FecKey(_))
-        };
-        match line.parameters().iter().any(needs_fec) {
-            true => Err(Unacceptable::Fec),
-            false => Ok(()),
-        }
     }
 }

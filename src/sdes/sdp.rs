@@ -10,7 +10,7 @@ use super::attribute::{CryptoAttribute, Line, ParseMode};
 use super::configuration::ActualConfiguration;
 use super::decision::{Diagnosis, Verdict};
 use super::error::SkipReason;
-use super::media::{MediaSection, Profile};
+use super::media::{MediaSection, Profile, is_cryptex};
 
 /// One `m=` section of an SDP text.
 #[derive(Clone)]
@@ -25,7 +25,8 @@ pub struct SdpSection<'a> {
     /// `None` if that line has a host name, is malformed, or is not there. A TTL or number of addresses behind the address is passed over.
     /// `0.0.0.0` and port 0 are given as they are.
     pub address: Option<SocketAddr>,
-    /// The attribute lines of the section, without their ends.
+    /// The attribute lines of the section, without their ends, and behind them an `a=cryptex` of the session level, which counts for every
+    /// section (RFC 9335 §4).
     pub attributes: Vec<&'a str>,
 }
 
@@ -57,7 +58,7 @@ impl core::fmt::Debug for SdpSection<'_> {
 #[must_use]
 pub fn sections(sdp: &str) -> Vec<SdpSection<'_>> {
     let mut sections: Vec<SdpSection<'_>> = Vec::new();
-    let (mut of_session, mut has_own) = (None, false);
+    let (mut of_session, mut has_own, mut cryptex) = (None, false, None);
     for (line, _) in lines(sdp) {
         if line.starts_with("m=") {
             let fields = MediaFields::of(line);
@@ -80,8 +81,12 @@ pub fn sections(sdp: &str) -> Vec<SdpSection<'_>> {
                 section.address = ip.map(|ip| SocketAddr::new(ip, section.port));
             }
             (Some(section), None) if line.starts_with("a=") => section.attributes.push(line),
+            (None, None) if line.starts_with("a=") && is_cryptex(line) => cryptex = Some(line),
             _ => {}
         }
+    }
+    for section in &mut sections {
+        section.attributes.extend(cryptex);
     }
     sections
 }
@@ -185,18 +190,28 @@ pub fn with_secret_lines<'l>(
     with_lines(sdp, section, profile, lines, &["crypto"])
 }
 
-/// As [`with_secret_lines`], for an answer's line and the potential configuration that it takes.
-pub(super) fn answer_text(
+/// What is written into a section beside the crypto lines.
+#[derive(Clone, Copy)]
+pub(super) struct Beside<'a> {
+    pub(super) profile: Profile,
+    pub(super) cryptex: bool,
+    /// The potential configuration that an answer takes.
+    pub(super) configuration: Option<&'a ActualConfiguration>,
+}
+
+/// As [`with_secret_lines`], with what stands beside the crypto lines in an offer or answer of ours.
+pub(super) fn negotiated_text<'l>(
     sdp: &str,
     section: usize,
-    profile: Profile,
-    line: &CryptoAttribute,
-    configuration: Option<&ActualConfiguration>,
+    lines: impl IntoIterator<Item = &'l CryptoAttribute>,
+    beside: Beside<'_>,
 ) -> Option<Zeroizing<String>> {
-    let lines = core::iter::once(line.secret_line())
-        .chain(configuration.map(|it| it.line().into()))
-        .collect();
-    with_lines(sdp, section, profile, lines, &["crypto", "acfg"])
+    let lines = lines.into_iter().map(CryptoAttribute::secret_line);
+    let cryptex = beside.cryptex.then(|| String::from("a=cryptex").into());
+    let configuration = beside.configuration.map(|it| it.line().into());
+    let lines = lines.chain(cryptex).chain(configuration).collect();
+    let replaced = ["crypto", "cryptex", "acfg"];
+    with_lines(sdp, section, beside.profile, lines, &replaced)
 }
 
 /// As [`with_secret_lines`]. The lines stand in the place of all attributes with the names in `replaced`.
@@ -251,9 +266,14 @@ fn with_lines(
     found.then_some(out)
 }
 
-/// Is it an attribute of one of these names, with a value?
+/// Is it an attribute of one of these names? All but `cryptex` have a value.
 fn is_one_of(line: &str, names: &[&str]) -> bool {
     let attribute = line.strip_prefix("a=").or(line.strip_prefix("A="));
-    let name = attribute.and_then(|it| Some(it.split_once(':')?.0));
-    name.is_some_and(|name| names.iter().any(|it| it.eq_ignore_ascii_case(name)))
+    let is_of = |attribute: &str, name: &&str| match *name {
+        "cryptex" => is_cryptex(attribute),
+        name => attribute
+            .split_once(':')
+            .is_some_and(|(it, _)| it.eq_ignore_ascii_case(name)),
+    };
+    attribute.is_some_and(|attribute| names.iter().any(|name| is_of(attribute, name)))
 }

@@ -1,6 +1,9 @@
 //! One `m=` section in the course of a dialog: its first offer and answer, and those after it (RFC 4568 §5.1.4, §7.1.4; RFC 3264 §8).
 
+mod agreement;
 mod change;
+mod exported;
+mod failover;
 mod known;
 mod plan;
 mod restore;
@@ -15,8 +18,9 @@ use super::legs::Leg;
 use super::media::{MediaSection, Profile, Signalling};
 use super::offer::Offer;
 use super::policy::Policy;
-use crate::{CryptoSuite, MasterKey};
+use crate::{Cryptex, CryptoSuite, MasterKey};
 
+use agreement::{Agreed, Agreement};
 pub use change::{
     Changes, Outcome, ReceiverChange, ReceiverRekey, Reply, Response, SenderChange, SenderRekey,
 };
@@ -55,17 +59,6 @@ pub struct Session {
 struct Addresses {
     ours: Option<SocketAddr>,
     theirs: Option<SocketAddr>,
-}
-
-/// SRTP, or none: nothing yet, plain RTP, or a stream out of use.
-type Agreed = Option<Box<Agreement>>;
-
-struct Agreement {
-    profile: Profile,
-    ours: CryptoAttribute,
-    theirs: CryptoAttribute,
-    /// Does the sender of our key belong to this dialog?
-    sends: bool,
 }
 
 enum Exchange {
@@ -362,12 +355,20 @@ impl Session {
         self.agreement().map(|it| &it.theirs)
     }
 
+    /// What is agreed of cryptex (RFC 9335): what the policy [says](Policy::cryptex) if the peer announces it, too, [`Cryptex::Off`] else. An answer that is
+    /// repeated has `a=cryptex` beside our line unless it is off.
+    #[must_use]
+    pub fn cryptex(&self) -> Cryptex {
+        self.agreement().map_or(Cryptex::Off, |it| it.cryptex)
+    }
+
     /// Both lines, for [`Leg::to`].
     #[must_use]
     pub fn leg(&self) -> Option<Leg<'_>> {
         self.agreement().map(|it| Leg {
             ours: &it.ours,
             theirs: &it.theirs,
+            cryptex: it.cryptex != Cryptex::Off,
         })
     }
 
@@ -386,7 +387,7 @@ impl Session {
     /// The contexts are not part of it. A sender that goes on under the old key has to know all of its rollover counters and indices; where it
     /// does not, [`offer`](Self::offer) with a [fresh key](OurSide::with_fresh_key) first. Keys from before these sections are not known; nor is
     /// where media came before a hold, unless that address is given here rather than the hold's. Mode, suites and services of `policy` are
-    /// not consulted again.
+    /// not consulted again. Cryptex is agreed if both sections announce it and the policy has it.
     ///
     /// # Errors
     /// [`RestoreError`] if no section is an answer with one usable line, or that line accepts none of the other section's, by tag and suite as the policy
@@ -441,6 +442,7 @@ impl fmt::Debug for Session {
             .field("profile", &self.profile())
             .field("ours", &self.our_line())
             .field("theirs", &self.their_line())
+            .field("cryptex", &self.cryptex())
             .field("addresses", &self.addresses)
             .field("has_open_exchange", &self.has_open_exchange())
             .finish_non_exhaustive()

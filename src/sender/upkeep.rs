@@ -1,6 +1,7 @@
 //! Between packets: the keys, rollover counters, streams and counts of a sender.
 
 use super::{Sender, SenderBuilder};
+use crate::builder::Cryptex;
 use crate::error::{BuildError, KeyRingError, RocError};
 use crate::index::PacketIndex;
 use crate::key::{MasterKey, Mki};
@@ -87,6 +88,15 @@ impl Sender {
         }
         self.options = next.options;
         Ok(())
+    }
+
+    /// Goes on with another mode of [`cryptex`](crate::Builder::cryptex): from the next packet on, under the same keys. Each packet says whether it
+    /// is encrypted so, and a sender may change its mind at any time, as long as the peer says `a=cryptex` (RFC 9335 §4).
+    ///
+    /// # Errors
+    /// [`BuildError`] where the builder would refuse it; the sender is then unchanged.
+    pub fn set_cryptex(&mut self, cryptex: Cryptex) -> Result<(), BuildError> {
+        self.context.set_cryptex(cryptex)
     }
 
     /// The MKI of the selected key, if it has one.

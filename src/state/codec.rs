@@ -21,6 +21,8 @@ pub(crate) enum Kind {
     Receiver = 2,
     SenderWithKeys = 3,
     ReceiverWithKeys = 4,
+    Session = 5,
+    SessionWithKeys = 6,
 }
 
 /// The key with which a master key vouches for a state.
@@ -35,6 +37,14 @@ impl StateKey {
         let mut bytes = Zeroizing::new([0; SHA1_LEN]);
         kdf.derive_state_key(&mut *bytes);
         Self(bytes)
+    }
+
+    /// Bytes of a code.
+    pub(crate) const CODE: usize = SHA1_LEN;
+
+    /// A code over what is not a state.
+    pub(crate) fn code(&self, bytes: &[u8]) -> [u8; SHA1_LEN] {
+        HmacSha1::new(&*self.0).code(bytes, &[])
     }
 }
 

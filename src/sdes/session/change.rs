@@ -10,7 +10,7 @@ use crate::sdes::configuration::{ActualConfiguration, ConfigurationDiagnosis};
 use crate::sdes::decision::{Diagnosis, PlainRtp, Rejection};
 use crate::sdes::media::Profile;
 use crate::sdes::sdp;
-use crate::{Overlap, Receiver, ReceiverBuilder, RocAfterRekey, Sender, SenderBuilder};
+use crate::{Cryptex, Overlap, Receiver, ReceiverBuilder, RocAfterRekey, Sender, SenderBuilder};
 
 /// What to answer to an offer of the peer's. Nothing has changed yet. After [`Srtp`](Response::Srtp), [`PlainRtp`](Response::PlainRtp) and
 /// [`PortZero`](Response::PortZero) an exchange is open: [`Session::commit`](super::Session::commit) when the answer is sent,
@@ -26,8 +26,8 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// **Secret:** the answer's text with what this reply says of its `section`th media section (from 0): profile, crypto line, and `a=acfg` if a potential
-    /// configuration was chosen. `None` if there is no such section, or the response is not SRTP.
+    /// **Secret:** the answer's text with what this reply says of its `section`th media section (from 0): profile, crypto line, `a=cryptex` if
+    /// it is announced, and `a=acfg` if a potential configuration was chosen. `None` if there is no such section, or the response is not SRTP.
     #[must_use]
     pub fn secret_answer(&self, sdp: &str, section: usize) -> Option<Zeroizing<String>> {
         match &self.response {
@@ -35,7 +35,15 @@ impl Reply {
                 profile,
                 attribute,
                 configuration,
-            } => sdp::answer_text(sdp, section, *profile, attribute, configuration.as_ref()),
+                cryptex,
+            } => {
+                let beside = sdp::Beside {
+                    profile: *profile,
+                    cryptex: *cryptex,
+                    configuration: configuration.as_ref(),
+                };
+                sdp::negotiated_text(sdp, section, [&**attribute], beside)
+            }
             _ => None,
         }
     }
@@ -63,6 +71,8 @@ pub enum Response {
         attribute: Box<CryptoAttribute>,
         /// The potential configuration that was chosen, for the answer's `a=acfg` (RFC 5939). `None` if it is what the `m=` line says.
         configuration: Option<ActualConfiguration>,
+        /// Does the section of the answer say `a=cryptex` (RFC 9335)? It does if the offer did, and the policy [has it](crate::sdes::Policy::cryptex).
+        cryptex: bool,
     },
     /// Plain RTP: the section is answered with the offered profile and no crypto line.
     PlainRtp(PlainRtp),
@@ -115,6 +125,8 @@ pub struct Changes {
 pub enum SenderChange {
     /// The sender goes on as it is.
     Keep,
+    /// The sender goes on under its key, with another mode of cryptex: the peer announces it (RFC 9335 §4), or no longer does.
+    Cryptex(Cryptex),
     /// The sender goes on under a new key, with its rollover counters (RFC 3711 §3.3.1).
     Rekey(SenderRekey),
     /// A new sender, with a new key and rollover counters of 0: the first one, or what comes of a new key when either side's address
@@ -169,10 +181,12 @@ impl SenderChange {
     /// of another, or one from the next: each belongs to its own context, in the order of the exchanges, once.
     ///
     /// # Errors
-    /// [`BuildError`] if the new key was in this sender before, which it was not if the changes were made in order; it is unchanged then.
+    /// [`BuildError`] if the new key was in this sender before, or its own suite does not go with cryptex, neither of which is so if the changes were made
+    /// in order; it is unchanged then.
     pub fn apply(self, sender: &mut Option<Sender>) -> Result<(), BuildError> {
         match (self, sender) {
-            (Self::Keep, _) => {}
+            (Self::Keep, _) | (Self::Cryptex(_), None) => {}
+            (Self::Cryptex(cryptex), Some(sender)) => return sender.set_cryptex(cryptex),
             (Self::Rekey(rekey), Some(sender)) => return sender.rekey_with(*rekey.0),
             (Self::Rekey(rekey), none) => *none = Some(rekey.0.build()?),
             (Self::Start(new), sender) => *sender = Some(*new),

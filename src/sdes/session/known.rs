@@ -9,8 +9,8 @@ use crate::sdes::attribute::CryptoAttribute;
 /// By what the keys of both sides are recognised when they come again (RFC 3711 §9.2, RFC 4568 §7.1.2).
 #[derive(Default)]
 pub(super) struct KnownKeys {
-    ours: Vec<KeyCheck>,
-    theirs: Vec<KeyCheck>,
+    pub(super) ours: Vec<KeyCheck>,
+    pub(super) theirs: Vec<KeyCheck>,
 }
 
 impl KnownKeys {

@@ -3,20 +3,23 @@
 use alloc::boxed::Box;
 use core::net::SocketAddr;
 
-use super::change::{Changes, Outcome, ReceiverChange, ReceiverRekey, Reply, Response};
+use super::agreement::{
+    Agreed, Agreement, agreement, have_same_keys, keeps_its_form, line_in_use, response_to,
+};
+use super::change::{Outcome, ReceiverChange, ReceiverRekey, Reply, Response};
 use super::change::{SenderChange, SenderRekey};
-use super::{Addresses, Agreed, Agreement, OpenOffer, OurSide, Prepared, Session};
-use crate::sdes::answer::{self, answering_line, fresh_key};
+use super::{Addresses, OpenOffer, OurSide, Prepared, Session};
+use crate::sdes::answer::{self, Offered, answering_line, fresh_key};
 use crate::sdes::attribute::CryptoAttribute;
 use crate::sdes::choice::{self, Alternative};
 use crate::sdes::configuration::ConfigurationVerdict;
 use crate::sdes::decision::{self, PlainRtp, Rejection, Services, Verdict};
 use crate::sdes::error::{GenerateError, RejectReason as Reason, Unusable};
 use crate::sdes::legs::means_the_same;
-use crate::sdes::media::{MediaSection, Profile};
+use crate::sdes::media::{MediaSection, Profile, announces_cryptex};
 use crate::sdes::offer::{Judged, Offer};
 use crate::sdes::policy::AnsweredProfile;
-use crate::{CryptoSuite, MasterKey, Receiver, RocAfterRekey, Sender};
+use crate::{Cryptex, CryptoSuite, MasterKey, Receiver, RocAfterRekey, Sender};
 
 /// The address that counts from now on, and whether it is another one than before. On hold it is neither (RFC 3264 §8.4).
 pub(super) fn moved_to(
@@ -52,7 +55,7 @@ impl Session {
             true => offer.add_line_like(&now.ours, &mut generate, is_known)?,
         }
         if ours.all_suites {
-            let suites = self.policy.suites.iter().copied();
+            let suites = self.policy.offered_suites();
             let others = suites.filter(|suite| Some(*suite) != now.ours.suite());
             offer.add_lines(others, &mut generate, is_known)?;
         }
@@ -105,21 +108,20 @@ impl Session {
             Judged::PassOn => return Err(NotAgreed::PassOn),
         };
         let receiver = self.receiver_change(&srtp.theirs, address)?;
+        let announced = srtp.cryptex;
         let (ours, key) = open.offer.take_line(srtp.line).ok_or(Reason::NotOffered)?;
         let ours = ours.secret_copy();
         let starts = open.starts || self.new_key_starts(OurSide::default(), address);
+        let cryptex = self.policy.cryptex_to(announced, &ours);
         let sender = match (self.agreement(), key) {
-            (_, Some(key)) => self.sender_change(&ours, key, starts)?,
+            (_, Some(key)) => self.sender_change(&ours, key, starts, cryptex)?,
             (Some(now), None) if now.sends && have_same_keys(&now.ours, &ours) => {
-                SenderChange::Keep
+                now.sender_goes_on(cryptex)
             }
             _ => SenderChange::Missing,
         };
-        Ok(agreement(
-            srtp.profile,
-            (ours, sender),
-            (srtp.theirs, receiver),
-        ))
+        let receives = (srtp.theirs, receiver);
+        Ok(agreement(srtp.profile, cryptex, (ours, sender), receives))
     }
 
     /// An offer of the peer's: the answer, and what will be agreed with it.
@@ -131,25 +133,30 @@ impl Session {
         ours: OurSide,
         generate: &mut impl FnMut(CryptoSuite) -> Result<MasterKey, E>,
     ) -> Result<(Reply, Option<Prepared>), GenerateError<E>> {
-        let supported = self.policy.capabilities.as_deref();
+        let offered = Offered {
+            transport: offer.transport,
+            port: offer.port,
+            cryptex: announces_cryptex(offer.attributes) || announces_cryptex(session_attributes),
+            answered: self.policy.answered_profile,
+        };
         // RFC 5939 §3.6.2: the profile of the answer is the configuration's own.
         let as_offered = AnsweredProfile::AsOffered;
         let take = |alternative: Alternative<'_>| {
-            let offer = &MediaSection {
+            let offered = Offered {
                 transport: alternative.transport,
-                ..*offer
+                cryptex: alternative.cryptex,
+                answered: as_offered,
+                ..offered
             };
             let lines = alternative.lines.iter().copied();
-            let prepared = self.prepare_lines(offer, lines, as_offered, address, ours, generate)?;
+            let prepared = self.prepare_lines(offered, lines, address, ours, generate)?;
             Ok(taking(prepared, alternative))
         };
-        let (taken, configurations) = choice::choose(session_attributes, offer, supported, take)?;
+        let (taken, configurations) =
+            choice::choose(session_attributes, offer, &self.policy, take)?;
         let (reply, prepared) = match taken {
             Some(taken) => taken,
-            None => {
-                let (lines, answered) = (offer.crypto_lines(), self.policy.answered_profile);
-                self.prepare_lines(offer, lines, answered, address, ours, generate)?
-            }
+            None => self.prepare_lines(offered, offer.crypto_lines(), address, ours, generate)?,
         };
         let reply = Reply {
             configurations,
@@ -161,9 +168,8 @@ impl Session {
     /// The answer to a section as if these were its crypto lines.
     fn prepare_lines<'l, E>(
         &self,
-        offer: &MediaSection<'_>,
+        offered: Offered<'_>,
         lines: impl Iterator<Item = (usize, &'l str)>,
-        answered: AnsweredProfile,
         address: Option<SocketAddr>,
         ours: OurSide,
         generate: &mut impl FnMut(CryptoSuite) -> Result<MasterKey, E>,
@@ -176,11 +182,12 @@ impl Session {
             }
         }
         let policy = &self.policy;
-        let weighed = answer::weigh(offer, policy, self.signalling, &diagnoses, lines);
+        let weighed = answer::weigh(offered, policy, self.signalling, &diagnoses, lines);
         let agreed = match weighed {
             Ok((profile, theirs)) => {
                 let tag = theirs.tag();
-                let agreed = self.accept(answered.to(profile), theirs, address, ours, generate)?;
+                let offered = (offered.answered.to(profile), offered.cryptex);
+                let agreed = self.accept(offered, theirs, address, ours, generate)?;
                 if agreed.is_ok() {
                     decision::mark_chosen(&mut diagnoses, tag);
                 }
@@ -212,7 +219,7 @@ impl Session {
     /// Takes a line of the peer's offer.
     fn accept<E>(
         &self,
-        profile: Profile,
+        (profile, announced): (Profile, bool),
         theirs: CryptoAttribute,
         address: Option<SocketAddr>,
         ours: OurSide,
@@ -231,8 +238,11 @@ impl Session {
         };
         if let Some(now) = self.agreement().filter(goes_on) {
             let line = line_in_use(&now.ours, &theirs).ok_or(Reason::ParameterProhibited);
-            let kept = |line| agreement(profile, (line, SenderChange::Keep), (theirs, receiver));
-            return Ok(line.map(kept));
+            return Ok(line.map(|line| {
+                let cryptex = self.policy.cryptex_to(announced, &line);
+                let sends = (line, now.sender_goes_on(cryptex));
+                agreement(profile, cryptex, sends, (theirs, receiver))
+            }));
         }
         let is_known = |key: &MasterKey| {
             let is_in_offer = theirs.keys().iter().any(|their| their.is_same_as(key));
@@ -242,8 +252,10 @@ impl Session {
         let Some(line) = answering_line(&theirs, &key, &self.policy) else {
             return Ok(Err(Reason::ParameterProhibited));
         };
-        let sender = self.sender_change(&line, key, self.new_key_starts(ours, address));
-        Ok(sender.map(|sender| agreement(profile, (line, sender), (theirs, receiver))))
+        let cryptex = self.policy.cryptex_to(announced, &line);
+        let starts = self.new_key_starts(ours, address);
+        let sender = self.sender_change(&line, key, starts, cryptex);
+        Ok(sender.map(|sender| agreement(profile, cryptex, (line, sender), (theirs, receiver))))
     }
 
     /// A stream that is encrypted stays so, unless the policy allows otherwise.
@@ -259,8 +271,9 @@ impl Session {
         line: &CryptoAttribute,
         key: MasterKey,
         starts: bool,
+        cryptex: Cryptex,
     ) -> Result<SenderChange, Reason> {
-        let builder = decision::sender_builder(line, key, &self.policy);
+        let builder = decision::sender_builder(line, key, &self.policy, cryptex);
         let change = match starts {
             true => builder
                 .build()
@@ -343,57 +356,4 @@ impl From<Reason> for NotAgreed {
     fn from(reason: Reason) -> Self {
         Self::Reject(reason)
     }
-}
-
-fn agreement(
-    profile: Profile,
-    (ours, sender): (CryptoAttribute, SenderChange),
-    (theirs, receiver): (CryptoAttribute, ReceiverChange),
-) -> (Agreed, Outcome) {
-    let changes = Changes {
-        profile,
-        tag: ours.tag(),
-        sender,
-        receiver,
-    };
-    let sends = !matches!(changes.sender, SenderChange::Missing);
-    let agreement = Agreement {
-        profile,
-        ours,
-        theirs,
-        sends,
-    };
-    let agreed = Some(Box::new(agreement));
-    (agreed, Outcome::Srtp(Box::new(changes)))
-}
-
-fn response_to(agreed: &Agreed, outcome: &Outcome) -> Response {
-    match (agreed, outcome) {
-        (Some(agreement), _) => Response::Srtp {
-            profile: agreement.profile,
-            attribute: Box::new(agreement.ours.secret_copy()),
-            configuration: None,
-        },
-        (_, Outcome::PlainRtp(plain)) => Response::PlainRtp(*plain),
-        _ => Response::PortZero,
-    }
-}
-
-/// The line that accepts `theirs` with our keys in use, and what we declared with them.
-fn line_in_use(ours: &CryptoAttribute, theirs: &CryptoAttribute) -> Option<CryptoAttribute> {
-    let (tag, name) = (theirs.tag(), Some(theirs.suite_name()));
-    CryptoAttribute::new(tag, name, ours.keys(), ours.parameters()).ok()
-}
-
-fn have_same_keys(one: &CryptoAttribute, other: &CryptoAttribute) -> bool {
-    let mut keys = one.keys().iter().zip(other.keys());
-    one.keys().len() == other.keys().len() && keys.all(|(one, other)| one.is_same_as(other))
-}
-
-/// Does a key of the line in force go on in the next line, under the same suite, MKI and key derivation rate?
-fn keeps_its_form(key: &MasterKey, now: &CryptoAttribute, next: &CryptoAttribute) -> bool {
-    let is_key = |it: &MasterKey| it.is_same_as(key) && it.mki() == key.mki();
-    now.keys().iter().any(is_key)
-        && now.suite() == next.suite()
-        && decision::declared_rate(now) == decision::declared_rate(next)
 }

@@ -3,9 +3,10 @@
 use alloc::vec::Vec;
 
 use super::Agreement;
+use crate::Cryptex;
 use crate::sdes::attribute::{CryptoAttribute, Line};
 use crate::sdes::error::RestoreError;
-use crate::sdes::media::{MediaSection, Profile};
+use crate::sdes::media::{MediaSection, Profile, announces_cryptex};
 use crate::sdes::policy::{Policy, TagMatch};
 
 /// What two sections say that were sent: one that has one usable line is the answer.
@@ -39,12 +40,15 @@ pub(super) fn agreement_of(
         _ => return Err(RestoreError::NoAnswer),
     }
     .ok_or(RestoreError::NoCommonLine)?;
-    let agreement = Agreement {
+    let mut agreement = Agreement {
         profile,
         ours: our_lines.swap_remove(our_line),
         theirs: their_lines.swap_remove(their_line),
         sends: true,
+        cryptex: Cryptex::Off,
     };
+    let announced = [ours, theirs].map(|it| announces_cryptex(it.attributes));
+    agreement.cryptex = policy.cryptex_to(announced == [true; 2], &agreement.ours);
     match agreement.repeats_a_key() {
         true => Err(RestoreError::KeyRepeated),
         false => Ok(agreement),
@@ -52,7 +56,7 @@ pub(super) fn agreement_of(
 }
 
 impl Agreement {
-    fn repeats_a_key(&self) -> bool {
+    pub(super) fn repeats_a_key(&self) -> bool {
         let mut keys = self.ours.keys().iter();
         keys.any(|our| self.theirs.keys().iter().any(|their| their.is_same_as(our)))
     }
