@@ -342,6 +342,29 @@ pub enum BuildError {
     /// No element of a header extension has the identifier 0 (RFC 8285 §4.1.2).
     #[error("no element of a header extension has the identifier 0, which is padding")]
     HeaderExtensionId,
+    /// The rollover counter is carried in the tag of HMAC-SHA1 (RFC 4771 §3), and AEAD suites have none (RFC 7714 §7.1).
+    #[error("{suite} has no tag of HMAC-SHA1, in which a rollover counter could be carried")]
+    RocCarryAead {
+        /// The suite.
+        suite: CryptoSuite,
+    },
+    /// The suite does not authenticate SRTP, so that there is no tag to carry the rollover counter. RCCm3 under a suite with
+    /// HMAC-SHA1 leaves SRTP without authentication too, and keeps that of SRTCP.
+    #[error("{suite} has no tags, in which a rollover counter could be carried")]
+    RocCarryNullAuth {
+        /// The suite.
+        suite: CryptoSuite,
+    },
+    /// UNAUTHENTICATED_SRTP takes the tags away in which the rollover counter is carried. For no authentication and a counter all the same there is
+    /// [`rccm3_unauthenticated`](crate::RocCarry::rccm3_unauthenticated).
+    #[error("UNAUTHENTICATED_SRTP leaves no tags, in which a rollover counter could be carried")]
+    RocCarryUnauthenticated,
+    /// A tag that carries the rollover counter is 8 to 20 bytes long, or 4 in RCCm3 (RFC 4771 §5).
+    #[error("a tag that carries a rollover counter has 8 to 20 bytes, and 4 in RCCm3, not {bytes}")]
+    RocCarryTag {
+        /// Bytes asked for.
+        bytes: usize,
+    },
     /// One of the keys does not go with the others.
     #[error(transparent)]
     Key(#[from] KeyRingError),

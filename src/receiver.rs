@@ -1,5 +1,7 @@
 //! Unprotecting packets: one direction of one RTP session (RFC 3711 §3.3, §3.4).
 
+mod decipher;
+mod forms;
 mod overlap;
 mod path;
 mod upkeep;
