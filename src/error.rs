@@ -161,7 +161,8 @@ pub enum UnprotectError {
     #[error("the master key has reached its lifetime: the peer has to re-key")]
     KeyExpired,
     /// The tag is wrong: another key, a wrong ROC, a changed packet, or no SRTP at all. Who joins a stream late learns its ROC by
-    /// [`set_roc`](crate::Receiver::set_roc) or [`search_roc`](crate::ReceiverBuilder::search_roc).
+    /// [`set_roc`](crate::Receiver::set_roc) or [`search_roc`](crate::ReceiverBuilder::search_roc), or from packets that carry it
+    /// ([`roc_carry`](crate::Builder::roc_carry)).
     #[error(
         "SSRC {ssrc:#010x}: the packet does not authenticate (other key, other ROC, or changed on the way)"
     )]
@@ -185,7 +186,8 @@ pub enum UnprotectError {
         /// The stream.
         ssrc: u32,
     },
-    /// Without authentication an index may run ahead by at most 2^14, since nothing vouches for it. If the gap is real, [`restart_rtp`](crate::Receiver::restart_rtp) or
+    /// Without authentication an index may run ahead by at most 2^14, since nothing vouches for it. If the gap is real, [`set_roc`](crate::Receiver::set_roc) takes
+    /// the stream to a later rollover counter, and [`restart_rtp`](crate::Receiver::restart_rtp) or
     /// [`restart_rtcp`](crate::Receiver::restart_rtcp) begins anew.
     #[error("SSRC {ssrc:#010x}: unauthenticated packet runs ahead from index {highest} to {index}")]
     JumpTooFar {

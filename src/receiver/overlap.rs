@@ -42,7 +42,7 @@ pub enum Overlap {
     /// Not at all.
     None,
     /// Until so many packets, SRTP and SRTCP of all streams together, were accepted under the new keys, keys of both generations
-    /// among them. 0 is not at all.
+    /// among them, and packets without a tag between others that have one (RFC 4771) not. 0 is not at all.
     Packets(u64),
     /// Until [`end_overlap`](Receiver::end_overlap).
     UntilEnded,
@@ -97,8 +97,8 @@ fn anew(roc: RocAfterRekey, ring: &KeyRing, since: u64, options: &Options) -> Op
 
 impl Receiver {
     /// Goes on with the keys and options of `next`; see [`RocAfterRekey`] for its streams. Packets under the old keys, as the old options have
-    /// them, are accepted for the time of the overlap, each once, in each plane in which both generations have authentication tags. Where
-    /// nothing is authenticated, which key a packet is under cannot be told without an MKI (RFC 4568 §7.1.4): it is the new one, and the likelier
+    /// them, are accepted for the time of the overlap, each once, in each plane in which both generations have authentication tags; with
+    /// [`roc_carry`](crate::Builder::roc_carry), if both have one in a packet of that sequence number. Where nothing is authenticated, which key a packet is under cannot be told without an MKI (RFC 4568 §7.1.4): it is the new one, and the likelier
     /// of the two ways is taken, the other only if the index does not fit.
     ///
     /// Keys that are in both, with their MKIs, go on as they are, with their lifetimes and their use so far, and under the new options.
