@@ -4,13 +4,15 @@ use alloc::{boxed::Box, vec::Vec};
 use core::num::NonZeroUsize;
 
 use crate::error::BuildError;
+use crate::header::{Plane, RtpHeader};
+use crate::index::PacketIndex;
 use crate::kdf::KeyDerivationRate;
 use crate::key::MasterKey;
 use crate::layout::{ESRTCP_WORD, EncryptedPortion, Trailer};
 use crate::replay::ReplayWindowSize;
 use crate::ring::Derivation;
 use crate::suite::CryptoSuite;
-use crate::transform::ElementIds;
+use crate::transform::{ElementIds, Position, RocCarry};
 
 /// The length of the SRTCP authentication tag.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -83,6 +85,7 @@ pub(crate) struct Options {
     pub(crate) rate: Option<KeyDerivationRate>,
     pub(crate) encrypted_elements: ElementIds,
     pub(crate) cryptex: Cryptex,
+    pub(crate) roc_carry: Option<RocCarry>,
     pub(crate) window: ReplayWindowSize,
     pub(crate) most_streams: usize,
     pub(crate) initial_roc: u32,
@@ -99,6 +102,7 @@ impl Default for Options {
             rate: None,
             encrypted_elements: ElementIds::default(),
             cryptex: Cryptex::Off,
+            roc_carry: None,
             window: ReplayWindowSize::default(),
             most_streams: 1024,
             initial_roc: 0,
@@ -195,6 +199,22 @@ impl<Direction> Builder<Direction> {
         self
     }
 
+    /// Carries the rollover counter in the tags of some SRTP packets (RFC 4771), so that who joins late, or has lost 2^15 packets and more, is
+    /// in step again with the first such packet that authenticates. Default: none does.
+    ///
+    /// Both sides have to say the same. For the HMAC suites; SRTCP, which always carries its index, is as without this.
+    ///
+    /// A counter that is carried is the only one that is tried for its packet. Like any, it takes a stream forward alone: a packet behind the
+    /// replay window is refused, whatever it carries.
+    ///
+    /// [`build`](crate::SenderBuilder::build) refuses it for AEAD suites, `AES_CM_128_NULL_AUTH` and with
+    /// [`unauthenticated_srtp`](Self::unauthenticated_srtp), and tags whose [length](RocCarry::tag_len) is out of range.
+    #[must_use]
+    pub fn roc_carry(mut self, carry: RocCarry) -> Self {
+        self.options.roc_carry = Some(carry);
+        self
+    }
+
     /// The size of the replay window of each SSRC and plane. Default: 1024. A sender uses it to know which
     /// of the last indices it has sent.
     #[must_use]
@@ -234,15 +254,17 @@ impl<Direction> Builder<Direction> {
 /// What stands behind the payload in each plane, and whether payloads are enciphered.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Formats {
+    /// The longest of SRTP, if they are not all alike.
     pub(crate) rtp: Trailer,
     pub(crate) rtcp: Trailer,
     pub(crate) enciphers_rtp: bool,
     pub(crate) enciphers_rtcp: bool,
-    /// Of SRTP received, as far as that does not depend on the packet.
-    pub(crate) rtp_portion: EncryptedPortion,
+    /// Of SRTP, if packets are all alike: `None` under cryptex, and where some carry the ROC. One byte that is all a plain packet asks.
+    pub(crate) rtp_portion: Option<EncryptedPortion>,
     /// The elements of header extensions that are, if any.
     pub(crate) encrypted_elements: Option<ElementIds>,
     pub(crate) cryptex: Cryptex,
+    pub(crate) roc_carry: Option<RocCarry>,
 }
 
 impl Options {
@@ -264,6 +286,12 @@ impl Options {
         }
         if self.encrypted_elements.contains(0) {
             return Err(BuildError::HeaderExtensionId);
+        }
+        if let Some(carry) = self.roc_carry {
+            carry.check(suite)?;
+            if self.unauthenticated_srtp {
+                return Err(BuildError::RocCarryUnauthenticated);
+            }
         }
         self.srtcp_tag.check(suite)
     }
@@ -289,25 +317,59 @@ impl Options {
             tag: NonZeroUsize::new(tag),
         };
         // Only NULL_AUTH has tags of no bytes: there, and with UNAUTHENTICATED_SRTP, is no proof to be had.
-        let rtp_tag = if self.unauthenticated_srtp {
-            0
-        } else {
-            suite.rtp_tag_len()
+        let rtp_tag = match self.roc_carry {
+            _ if self.unauthenticated_srtp => 0,
+            None => suite.rtp_tag_len(),
+            Some(carry) => carry.longest_tag(suite),
         };
-        Formats {
+        let formats = Formats {
             rtp: trailer(0, rtp_tag),
             rtcp: trailer(ESRTCP_WORD, self.srtcp_tag.len(suite)),
             enciphers_rtp: self.enciphers_rtp(suite),
-            rtp_portion: match self.cryptex {
-                Cryptex::On | Cryptex::Required => EncryptedPortion::Cryptex,
-                Cryptex::Off if !self.encrypted_elements.is_empty() => {
-                    EncryptedPortion::PayloadAndElements
-                }
-                Cryptex::Off => EncryptedPortion::payload_if(self.enciphers_rtp(suite)),
-            },
+            rtp_portion: None,
             cryptex: self.cryptex,
+            roc_carry: self.roc_carry,
             enciphers_rtcp: suite.encrypts() && !self.unencrypted_srtcp,
             encrypted_elements: Some(self.encrypted_elements).filter(|ids| !ids.is_empty()),
+        };
+        let are_alike = self.cryptex == Cryptex::Off && self.roc_carry.is_none();
+        Formats {
+            rtp_portion: are_alike.then(|| formats.portion_without_cryptex()),
+            ..formats
+        }
+    }
+}
+
+impl Formats {
+    /// Does the packet at `at` carry its rollover counter?
+    pub(crate) fn carries_roc(&self, at: Position) -> bool {
+        let seq = PacketIndex::from_value(at.index).seq();
+        at.plane == Plane::Rtp && self.roc_carry.is_some_and(|carry| carry.carries(seq))
+    }
+
+    /// Is `packet` one without a tag, between those that carry the rollover counter?
+    pub(crate) fn is_between(&self, plane: Plane, packet: &[u8]) -> bool {
+        let carry = self.roc_carry.filter(|_| plane == Plane::Rtp);
+        let is_between = |header: RtpHeader| carry.is_some_and(|it| it.is_between(header.seq));
+        RtpHeader::parse(packet).is_ok_and(is_between)
+    }
+
+    /// Has `packet` something by which it is authenticated? In SRTP that may depend on its sequence number.
+    pub(crate) fn authenticate(&self, plane: Plane, packet: &[u8]) -> bool {
+        match (plane, self.roc_carry) {
+            (Plane::Rtp, Some(carry)) => {
+                RtpHeader::parse(packet).is_ok_and(|header| carry.authenticates(header.seq))
+            }
+            (Plane::Rtp, None) => self.rtp.tag.is_some(),
+            (Plane::Rtcp, _) => self.rtcp.tag.is_some(),
+        }
+    }
+
+    /// What is enciphered of SRTP that is not under cryptex.
+    pub(crate) fn portion_without_cryptex(&self) -> EncryptedPortion {
+        match self.encrypted_elements {
+            Some(_) => EncryptedPortion::PayloadAndElements,
+            None => EncryptedPortion::payload_if(self.enciphers_rtp),
         }
     }
 }

@@ -174,6 +174,12 @@ impl<Srtcp: SrtcpProgress, Errors: ErrorCounts> Context<Srtcp, Errors> {
         self.streams.get(ssrc).map(|stream| stream.statistics)
     }
 
+    /// Counts a packet of `plain` bytes that passed without a stream.
+    #[cold]
+    pub(crate) fn count_packet_elsewhere(&mut self, plane: Plane, plain: usize) {
+        self.elsewhere.count_packet(plane, plain);
+    }
+
     /// Counts a packet that was refused, for its stream if it is known.
     #[cold]
     pub(crate) fn count_error(&mut self, plane: Plane, packet: &[u8], error: &Errors::Error) {

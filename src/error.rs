@@ -170,7 +170,8 @@ pub enum UnprotectError {
     #[error("the master key has reached its lifetime: the peer has to re-key")]
     KeyExpired,
     /// The tag is wrong: another key, a wrong ROC, a changed packet, or no SRTP at all. Who joins a stream late learns its ROC by
-    /// [`set_roc`](crate::Receiver::set_roc) or [`search_roc`](crate::ReceiverBuilder::search_roc).
+    /// [`set_roc`](crate::Receiver::set_roc) or [`search_roc`](crate::ReceiverBuilder::search_roc), or from packets that carry it
+    /// ([`roc_carry`](crate::Builder::roc_carry)).
     #[error(
         "SSRC {ssrc:#010x}: the packet does not authenticate (other key, other ROC, or changed on the way)"
     )]
@@ -194,7 +195,8 @@ pub enum UnprotectError {
         /// The stream.
         ssrc: u32,
     },
-    /// Without authentication an index may run ahead by at most 2^14, since nothing vouches for it. If the gap is real, [`restart_rtp`](crate::Receiver::restart_rtp) or
+    /// Without authentication an index may run ahead by at most 2^14, since nothing vouches for it. If the gap is real, [`set_roc`](crate::Receiver::set_roc) takes
+    /// the stream to a later rollover counter, and [`restart_rtp`](crate::Receiver::restart_rtp) or
     /// [`restart_rtcp`](crate::Receiver::restart_rtcp) begins anew.
     #[error("SSRC {ssrc:#010x}: unauthenticated packet runs ahead from index {highest} to {index}")]
     JumpTooFar {
@@ -351,6 +353,29 @@ pub enum BuildError {
     /// No element of a header extension has the identifier 0 (RFC 8285 §4.1.2).
     #[error("no element of a header extension has the identifier 0, which is padding")]
     HeaderExtensionId,
+    /// The rollover counter is carried in the tag of HMAC-SHA1 (RFC 4771 §3), and AEAD suites have none (RFC 7714 §7.1).
+    #[error("{suite} has no tag of HMAC-SHA1, in which a rollover counter could be carried")]
+    RocCarryAead {
+        /// The suite.
+        suite: CryptoSuite,
+    },
+    /// The suite does not authenticate SRTP, so that there is no tag to carry the rollover counter. RCCm3 under a suite with
+    /// HMAC-SHA1 leaves SRTP without authentication too, and keeps that of SRTCP.
+    #[error("{suite} has no tags, in which a rollover counter could be carried")]
+    RocCarryNullAuth {
+        /// The suite.
+        suite: CryptoSuite,
+    },
+    /// UNAUTHENTICATED_SRTP takes the tags away in which the rollover counter is carried. For no authentication and a counter all the same there is
+    /// [`rccm3_unauthenticated`](crate::RocCarry::rccm3_unauthenticated).
+    #[error("UNAUTHENTICATED_SRTP leaves no tags, in which a rollover counter could be carried")]
+    RocCarryUnauthenticated,
+    /// A tag that carries the rollover counter is 8 to 20 bytes long, or 4 in RCCm3 (RFC 4771 §5).
+    #[error("a tag that carries a rollover counter has 8 to 20 bytes, and 4 in RCCm3, not {bytes}")]
+    RocCarryTag {
+        /// Bytes asked for.
+        bytes: usize,
+    },
     /// One of the keys does not go with the others.
     #[error(transparent)]
     Key(#[from] KeyRingError),

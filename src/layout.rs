@@ -7,6 +7,8 @@
 //!               SRTCP  header │ payload │ tag │ E‖index │ MKI
 //! ```
 //!
+//! In some SRTP packets the tag of the HMAC suites is ROC ‖ MAC (RFC 4771).
+//!
 //! Only this module and `header` turn lengths into offsets. It knows nothing of keys.
 
 use core::num::NonZeroUsize;
@@ -16,8 +18,10 @@ use crate::header::{EXTENSION_HEADER, RTP_FIXED, extension_at, move_extension_he
 
 /// Bytes of the word that carries the E bit and the SRTCP index (RFC 3711 §3.4).
 pub(crate) const ESRTCP_WORD: usize = 4;
+/// Bytes of the rollover counter in a tag that carries it (RFC 4771 §2).
+pub(crate) const ROC_LEN: usize = 4;
 
-/// What of a packet received is enciphered. One byte for all of it, so that packets whose headers are in the clear pay nothing.
+/// What of a packet received is enciphered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum EncryptedPortion {
     Nothing,
@@ -208,6 +212,12 @@ impl<B: AsRef<[u8]>> Laid<B> {
         self.layout.tag.clone().map(|range| self.part(range))
     }
 
+    /// The rollover counter and the MAC behind it in a tag that carries it; there may be no MAC (RFC 4771).
+    pub(crate) fn roc_and_mac(&self) -> Option<(u32, &[u8])> {
+        let (roc, mac) = self.tag()?.split_first_chunk()?;
+        Some((u32::from_be_bytes(*roc), mac))
+    }
+
     /// Bytes of the plain packet.
     pub(crate) fn plain_len(&self) -> usize {
         self.layout.plain
@@ -263,6 +273,15 @@ impl<B: AsMut<[u8]>> Laid<B> {
     pub(crate) fn write_tag(&mut self, tag: &[u8]) {
         if let Some(range) = self.layout.tag.clone() {
             copy(self.part_mut(range), tag);
+        }
+    }
+
+    /// Puts the rollover counter into the tag, before the MAC, whose last bytes give way (RFC 4771 §2).
+    pub(crate) fn insert_roc(&mut self, roc: [u8; ROC_LEN]) {
+        if let Some(range) = self.layout.tag.clone() {
+            let tag = self.part_mut(range);
+            tag.rotate_right(ROC_LEN.min(tag.len()));
+            copy(tag, &roc);
         }
     }
 }

@@ -165,3 +165,4 @@ pub use statistics::{
     UnprotectErrorCounts,
 };
 pub use suite::CryptoSuite;
+pub use transform::RocCarry;

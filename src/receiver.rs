@@ -1,6 +1,8 @@
 //! Unprotecting packets: one direction of one RTP session (RFC 3711 §3.3, §3.4).
 
+mod decipher;
 mod failover;
+mod forms;
 mod overlap;
 mod path;
 mod upkeep;
@@ -35,7 +37,9 @@ pub use overlap::{Overlap, RocAfterRekey};
 /// The exception is asked for by name: under `AES_CM_128_NULL_AUTH` and
 /// [`unauthenticated_srtp`](Builder::unauthenticated_srtp) nothing can be verified, so a forged packet does make streams
 /// and move them: to any index with the first packet of a stream in each plane, also the first one after
-/// [`rekey_with`](Self::rekey_with) where streams may begin anew, and by at most 2^14 with each one after it.
+/// [`rekey_with`](Self::rekey_with) where streams may begin anew, and by at most 2^14 with each one after it. Under
+/// [RCCm3](crate::RocCarry::rccm3_unauthenticated) that goes for packets that carry their rollover counter. What has no tag there, or under
+/// [RCCm1](crate::RocCarry::rccm1_unauthenticated_between), makes and moves no stream, but it is let through, and counts towards the life of its key.
 ///
 /// A `Receiver` is `Send` and `Sync`; unprotecting takes `&mut`.
 pub struct Receiver {

@@ -104,7 +104,7 @@ impl Sender {
     }
 
     /// Protects, in place, the RTP packet in the first `len` bytes of `buf`, and returns the SRTP packet, which
-    /// is [`rtp_overhead`](Self::rtp_overhead) bytes longer (RFC 3711 §3.3).
+    /// is longer by at most [`rtp_overhead`](Self::rtp_overhead) bytes (RFC 3711 §3.3).
     ///
     /// # Errors
     /// [`ProtectError`]; `buf` is then unchanged and no index is used.
@@ -117,7 +117,7 @@ impl Sender {
     }
 
     /// Protects the RTP packet `rtp` into `out`, and returns the SRTP packet there. `out` needs
-    /// [`rtp_overhead`](Self::rtp_overhead) bytes more than `rtp` has.
+    /// at most [`rtp_overhead`](Self::rtp_overhead) bytes more than `rtp` has.
     ///
     /// # Errors
     /// [`ProtectError`]; `out` is then unchanged and no index is used.
@@ -129,7 +129,7 @@ impl Sender {
         self.protect(Plane::Rtp, Source::From(rtp), out)
     }
 
-    /// Protects the RTP packet in `packet`, which grows by [`rtp_overhead`](Self::rtp_overhead) bytes.
+    /// Protects the RTP packet in `packet`, which grows by at most [`rtp_overhead`](Self::rtp_overhead) bytes.
     ///
     /// # Errors
     /// [`ProtectError`]; `packet` is then unchanged and no index is used.
@@ -171,8 +171,8 @@ impl Sender {
         self.protect_vec(Plane::Rtcp, packet)
     }
 
-    /// Bytes that protection adds to an RTP packet: MKI and tag. With [`cryptex`](Builder::cryptex) 4 more, which only packets with CSRCs
-    /// and without a header extension take.
+    /// Bytes that protection adds to an RTP packet, at most: MKI and tag. With [`cryptex`](Builder::cryptex) 4 more, which only packets with CSRCs
+    /// and without a header extension take. With [`roc_carry`](Builder::roc_carry) packets may have no tag.
     #[must_use]
     pub fn rtp_overhead(&self) -> usize {
         let formats = &self.context.formats;

@@ -73,6 +73,7 @@
 //! | maybe 1 | key derivation rate: the n of 2^n |
 //! | 2 × 16 | encrypted header extensions: a bit for each identifier below 128, then for each from there |
 //! | 1 | cryptex: 0 off, 1 on, 2 required |
+//! | maybe | rollover counters in tags: 1, the mode 1 to 3; 2, the rate; maybe 1, bytes of the tag |
 //! | 2, 8, 4, 8 | options: replay window, most streams, initial rollover counter, re-key threshold |
 //! | | *sender*: flag for identical retransmission; 4, the SRTCP index at which streams begin |
 //! | | *receiver*: flags: either SRTCP tag, either E bit, search for rollover counters |
@@ -82,16 +83,17 @@
 //! | list | keys of before: 16, by which each is recognised |
 //! | | *sender*: 4, the place of the selected key; flag: was it resumed |
 //! | | *receiver*: 4, bytes of the SRTCP tag that is tried first |
-//! | list | streams by SSRC, ascending: 4, SSRC; SRTP window; maybe 4, rollover counter of the next packet; SRTCP; maybe 8, serial number of the newest key when it was removed; and |
+//! | list | streams by SSRC, ascending: 4, SSRC; SRTP window; SRTCP; maybe 8, serial number of the newest key when it was removed; and |
 //! | | *sender*: maybe 8, the highest index of another process |
 //! | | *receiver*: maybe: what may begin anew after a re-key |
 //! | 20 | the code over everything before it |
 //!
 //! A window is its size in 2 bytes and, maybe, 8, the highest index, and maybe what was seen: blocks of 64 indices in 8 bytes, the index 64 n being bit 0 of block n, from
 //! that of the highest index down to that of the lowest in the window. A highest index without them is of a stream that was removed, or of a sender beyond
-//! a margin: everything up to it counts as seen. A sender's SRTCP is maybe 4, the last index; a receiver's is a window. What may begin anew is 8, the serial number of the first new key; 4, the rollover counter;
-//! a flag, whether that is likelier; 2, the size of windows; and for each plane 1, what the peer did (0 nothing yet, 1 went on, 2 began anew), and the
-//! windows beside the stream's, in SRTP with maybe 4, a rollover counter.
+//! a margin: everything up to it counts as seen. A window of SRTP is followed by maybe 4, the rollover counter of the next packet, and maybe 8,
+//! the index beyond the window that packets without a tag came to, between those that carry the counter. A sender's SRTCP is maybe 4, the last index; a
+//! receiver's is a window. What may begin anew is 8, the serial number of the first new key; 4, the rollover counter; a flag, whether that is likelier; 2, the size of windows; and for each plane 1, what the peer did (0 nothing yet, 1 went on, 2 began anew), and the
+//! windows beside the stream's, those of SRTP with what follows them.
 //!
 //! The code is an HMAC-SHA1 under a key of its own, which a master key gives with the label 0xfe of RFC 3711 §4.3.2; with several master keys it
 //! is the exclusive or of the codes of each. So a state is read where the very same master keys are, and nobody who lacks one of

@@ -3,6 +3,8 @@
 //! [`RtpProgress::admit`] turns a sequence number into the indices it may stand for; [`Stream::accept`] takes the `Authentic` that a
 //! transform made of one of them, and is the only way in which a receiver's stream moves.
 
+mod between;
+mod claim;
 mod exported;
 mod rekeyed;
 
@@ -14,6 +16,8 @@ use crate::replay::{Refused, ReplayWindow, ReplayWindowSize};
 use crate::statistics::{Counting, ErrorCounts, Statistics};
 use crate::transform::{Authentic, Position};
 
+use between::Between;
+pub(crate) use claim::{Claim, Guesses, MOST_GUESSES, NotAdmitted, RocClaim};
 pub(crate) use rekeyed::{Anew, Rekeyed, Under};
 
 /// How far ahead an index may run when nothing vouches for it (RFC 3711 §3.3.1: without authentication
@@ -99,15 +103,15 @@ impl SrtcpProgress for ReplayWindow {
 impl<Errors: ErrorCounts> Stream<ReplayWindow, Errors> {
     /// Would a packet at `at` that nothing vouches for run too far ahead? The error is the highest index so far.
     pub(crate) fn check_unproven(&self, at: Position) -> Result<(), u64> {
-        let window = match at.plane {
+        let highest = match at.plane {
             // After a re-key the stream may begin anew, anywhere.
             plane if self.rekeyed.as_ref().is_some_and(|it| it.awaits(plane)) => return Ok(()),
             // The caller set a rollover counter: that is where the packet belongs.
             Plane::Rtp if self.rtp.pending_roc.is_some() => return Ok(()),
-            Plane::Rtp => &self.rtp.window,
-            Plane::Rtcp => &self.srtcp,
+            Plane::Rtp => self.rtp.reached().map(PacketIndex::value),
+            Plane::Rtcp => self.srtcp.highest(),
         };
-        match window.highest() {
+        match highest {
             Some(highest) if at.index > highest.saturating_add(GREATEST_UNPROVEN_JUMP) => {
                 Err(highest)
             }
@@ -138,20 +142,15 @@ pub(crate) struct RtpProgress {
     window: ReplayWindow,
     /// A rollover counter that the caller set, for the next packet.
     pending_roc: Option<u32>,
+    between: Between,
 }
-
-/// The indices that a sequence number may stand for, likeliest first: at most four, so that the work for
-/// a forged packet is bounded.
-pub(crate) type Guesses = [Option<PacketIndex>; MOST_GUESSES];
-
-/// The most indices that a sequence number may stand for.
-pub(crate) const MOST_GUESSES: usize = 4;
 
 impl RtpProgress {
     pub(crate) fn new(window: ReplayWindowSize) -> Self {
         Self {
             window: ReplayWindow::new(window),
             pending_roc: None,
+            between: Between::NONE,
         }
     }
 
@@ -178,11 +177,13 @@ impl RtpProgress {
     pub(crate) fn restart(&mut self, window: ReplayWindowSize, roc: u32) {
         self.window = ReplayWindow::new(window);
         self.pending_roc = Some(roc);
+        self.between = Between::NONE;
     }
 
     pub(crate) fn release_storage(&mut self) {
         self.window.release_storage();
         self.pending_roc = None;
+        self.between = Between::NONE;
     }
 
     /// The index under which a sender sends `seq`: the one that is set, or a step from the highest one. `None` if there is neither.
@@ -228,21 +229,29 @@ impl RtpProgress {
     }
 
     /// What the sequence number of a received packet may stand for (RFC 3711 §3.3.1), before anything about it is proven.
-    #[inline]
-    pub(crate) fn admit(
-        &self,
-        seq: u16,
-        initial_roc: u32,
-        search: bool,
-    ) -> Result<Guesses, NotAdmitted> {
-        let guesses = match (self.pending_roc, self.highest()) {
-            (None, Some(highest)) => {
-                let index = highest.estimate(seq).map_err(NotAdmitted::OutOfRange)?;
+    #[inline(always)]
+    pub(crate) fn admit(&self, claim: Claim) -> Result<Guesses, NotAdmitted> {
+        let reached = match claim.roc {
+            RocClaim::Carried(_) => None,
+            RocClaim::Estimated => self.highest(),
+            RocClaim::EstimatedBetween => self.reached(),
+        };
+        let guesses = match (self.pending_roc, reached) {
+            (None, Some(reached)) => {
+                let index = reached.estimate(claim.seq);
+                let index = index.map_err(NotAdmitted::OutOfRange)?;
                 [Some(index), None, None, None]
             }
-            (pending, _) => first_guesses(pending.unwrap_or(initial_roc), seq, search),
+            (pending, _) => claim.first_guesses(pending),
         };
         self.without_replays(guesses)
+    }
+
+    /// The same, where it need not be inlined.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn admit_rarely(&self, claim: Claim) -> Result<Guesses, NotAdmitted> {
+        self.admit(claim)
     }
 
     /// Drops the guesses that the window refuses. If none is left, says why for the likeliest one.
@@ -265,28 +274,6 @@ impl RtpProgress {
             _ => Ok(guesses),
         }
     }
-}
-
-/// Why a received sequence number stands for nothing that could be accepted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NotAdmitted {
-    OutOfRange(OutOfRange),
-    Refused(Refused, PacketIndex),
-}
-
-/// The guesses for the first packet of a stream: with `search`, the ROC that is set or kept, one more (the
-/// packets before the roll-over were lost), one less, and 0 (the peer started afresh).
-pub(crate) fn first_guesses(roc: u32, seq: u16, search: bool) -> Guesses {
-    let at = |roc| PacketIndex::new(roc, seq);
-    if !search {
-        return [Some(at(roc)), None, None, None];
-    }
-    [
-        Some(at(roc)),
-        roc.checked_add(1).map(at),
-        roc.checked_sub(1).map(at),
-        (roc > 1).then(|| at(0)),
-    ]
 }
 
 /// The SRTCP index that a sender used last (RFC 3711 §3.4).

@@ -9,6 +9,7 @@ mod f8;
 mod gcm;
 mod header_ext;
 mod hmac;
+mod roc_carry;
 
 use zeroize::ZeroizeOnDrop;
 
@@ -20,6 +21,8 @@ use crate::suite::{CipherKind, CryptoSuite};
 use gcm::GcmTransform;
 pub(crate) use header_ext::{ElementIds, HeaderCipher, HeaderUse, cryptex_profile};
 use hmac::HmacTransform;
+pub use roc_carry::RocCarry;
+pub(crate) use roc_carry::carry_roc;
 
 /// The place of a packet: stream, plane, and its index there. For a packet received it is a claim until
 /// [`Transform::verify`] has turned it into an [`Authentic`] one.
@@ -72,7 +75,8 @@ pub(crate) struct Authentic {
 enum Origin {
     /// The tag is right.
     Verified,
-    /// There is no tag: AES_CM_128_NULL_AUTH or UNAUTHENTICATED_SRTP, which the caller asked for by name.
+    /// There is no tag: AES_CM_128_NULL_AUTH, UNAUTHENTICATED_SRTP, RCCm3, or RCCm1 between the packets that carry the rollover counter, which the
+    /// caller asked for by name.
     PolicyWaived,
 }
 
@@ -83,7 +87,7 @@ impl Authentic {
         tag_is_right.then_some(Self { position, origin })
     }
 
-    /// Only where the layout has no tag, by policy: see [`Origin::PolicyWaived`].
+    /// Only where the layout has no tag, or no MAC in it, by policy: see [`Origin::PolicyWaived`].
     fn waived(position: Position) -> Self {
         let origin = Origin::PolicyWaived;
         Self { position, origin }

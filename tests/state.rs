@@ -2,13 +2,13 @@
 
 mod common;
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU16, NonZeroUsize};
 
 use common::{PLANES, bytes, key, plain, protect, unprotect};
 use proptest::prelude::*;
 use srtp_sdes::{
     Builder, CryptoSuite, KeyDerivationRate, Lifetime, Margin, MasterKey, Mki, Overlap, Plane,
-    ProtectError, Receiver, ReceiverBuilder, ReplayWindowSize, RocAfterRekey, Sender,
+    ProtectError, Receiver, ReceiverBuilder, ReplayWindowSize, RocAfterRekey, RocCarry, Sender,
     SenderBuilder, SrtcpTag, StateError,
 };
 
@@ -29,6 +29,8 @@ struct Setup {
     unencrypted_srtcp: bool,
     identical: bool,
     search_roc: bool,
+    /// A mode of RFC 4771 from 1 to 3, and its rate.
+    roc_carry: Option<(u8, u16)>,
 }
 
 impl Setup {
@@ -43,6 +45,7 @@ impl Setup {
             unencrypted_srtcp: false,
             identical: false,
             search_roc: false,
+            roc_carry: None,
         }
     }
 
@@ -75,6 +78,9 @@ impl Setup {
         if self.unencrypted_srtcp {
             builder = builder.unencrypted_srtcp();
         }
+        if let Some((mode, rate)) = self.roc_carry {
+            builder = builder.roc_carry(roc_carry(mode, rate));
+        }
         builder.replay_window(ReplayWindowSize::new(self.window).unwrap())
     }
 
@@ -99,9 +105,19 @@ impl Setup {
     }
 }
 
+fn roc_carry(mode: u8, rate: u16) -> RocCarry {
+    let rate = NonZeroU16::new(rate).unwrap();
+    match mode {
+        1 => RocCarry::rccm1_unauthenticated_between(rate),
+        2 => RocCarry::rccm2(rate),
+        _ => RocCarry::rccm3_unauthenticated(rate),
+    }
+}
+
 fn setup() -> impl Strategy<Value = Setup> {
     let options = (
         any::<[bool; 3]>(),
+        prop::option::of((1..=3u8, 1..30u16)),
         prop::option::of(1..5u8),
         prop::option::of(2..40u64),
     );
@@ -110,7 +126,11 @@ fn setup() -> impl Strategy<Value = Setup> {
         prop_oneof![Just(64u16), Just(100), Just(1024)],
     );
     (0..CryptoSuite::ALL.len(), options, sizes).prop_map(
-        |(suite, (flags, rate, lifetime), (mki, window))| Setup {
+        |(suite, (flags, roc_carry, rate, lifetime), (mki, window))| Setup {
+            roc_carry: roc_carry.filter(|_| {
+                let suite = CryptoSuite::ALL[suite];
+                !suite.is_aead() && suite.rtp_tag_len() > 0
+            }),
             suite: CryptoSuite::ALL[suite],
             mki,
             keys: if mki > 0 { vec![1, 2] } else { vec![1] },
@@ -480,11 +500,12 @@ fn a_state_of_other_keys_is_refused_and_so_is_one_of_other_options_under_the_sam
     refused(&other(&|it| it.lifetime = Some(1000)), why);
     refused(&other(&|it| it.unencrypted_srtcp = true), why);
 
-    let changes: [fn(SenderBuilder) -> SenderBuilder; 4] = [
+    let changes: [fn(SenderBuilder) -> SenderBuilder; 5] = [
         |builder| builder.unencrypted_srtp(),
         |builder| builder.unauthenticated_srtp(),
         |builder| builder.encrypted_header_extensions([1]),
         |builder| builder.cryptex(srtp_sdes::Cryptex::On),
+        |builder| builder.roc_carry(roc_carry(2, 8)),
     ];
     for change in changes {
         let resumed = change(setup.sender(0)).build_resumed(&tx, Margin::NONE);

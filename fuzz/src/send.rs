@@ -21,13 +21,17 @@ pub fn send(input: &[u8]) {
             0 => {
                 // Both are where the sender is: they agree on whether it can move.
                 let (ssrc, roc) = (input.ssrc(), input.roc());
-                assert_eq!(sender.set_roc(ssrc, roc), receiver.set_roc(ssrc, roc));
+                let both = (sender.set_roc(ssrc, roc), receiver.set_roc(ssrc, roc));
+                if setup.loses_step(Plane::Rtp) && both.0 != both.1 {
+                    return;
+                }
+                assert_eq!(both.0, both.1);
             }
             1 => setup.select(&mut sender, input.byte()),
             _ => {
                 let len = usize::from(input.u16() % 2048);
                 let plain = input.take(len);
-                let spare = setup.spare(plane);
+                let spare = setup.spare(plane, plain);
                 let Ok(protected) = protect(&mut sender, plane, step >> 5, plain, spare) else {
                     continue;
                 };
@@ -37,6 +41,8 @@ pub fn send(input: &[u8]) {
                     plain.len() + overhead(&sender, plane) - spare
                 );
                 match unprotect(&mut receiver, plane, protected) {
+                    // What has no tag tells nobody that it was taken for another packet.
+                    opened if setup.loses_step(plane) && opened.as_ref() != Ok(&plain) => return,
                     Ok(opened) => assert_eq!(opened, plain),
                     // Nothing vouches for a packet without a tag: it may not run far ahead.
                     Err(UnprotectError::JumpTooFar { .. }) => {
@@ -100,7 +106,11 @@ fn protect(
         }
     };
     match &protected {
-        Ok(packet) => assert!([0, spare].contains(&(plain.len() + overhead - packet.len()))),
+        Ok(packet) => {
+            // Cryptex makes some packets 4 bytes longer, of those that it is for.
+            let taken = plain.len() + overhead - packet.len();
+            assert!(taken == spare || taken + 4 == spare);
+        }
         Err(_) => assert_eq!(state(sender), before, "an error changed the state"),
     }
     protected

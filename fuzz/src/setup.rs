@@ -1,15 +1,15 @@
 //! Suite and options of a sender and its receiver.
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU16, NonZeroUsize};
 
 use srtp_sdes::{
     Builder, Cryptex, CryptoSuite, EBitPolicy, KeyDerivationRate, Lifetime, MasterKey, Mki, Plane,
-    Receiver, ReplayWindowSize, Sender, SrtcpTag,
+    Receiver, ReplayWindowSize, RocCarry, Sender, SrtcpTag,
 };
 
 use crate::Input;
 
-/// What the first six bytes of an input choose. Not every choice can be built.
+/// What the first seven bytes of an input choose. Not every choice can be built.
 pub(crate) struct Setup {
     pub(crate) suite: CryptoSuite,
     mki: usize,
@@ -28,7 +28,17 @@ pub(crate) struct Setup {
     search_roc: bool,
     pub(crate) either_tag: bool,
     headers: Headers,
+    roc_carry: Option<Carry>,
     first_srtcp_index_1: bool,
+}
+
+/// Which packets carry their rollover counter, and what of a tag that takes.
+#[derive(Clone, Copy)]
+struct Carry {
+    /// Of RCCm1 to RCCm3.
+    mode: u8,
+    rate: NonZeroU16,
+    tag_len: usize,
 }
 
 /// What becomes of RTP headers.
@@ -37,6 +47,35 @@ enum Headers {
     Clear,
     EncryptedElements(&'static [u8]),
     Cryptex(Cryptex),
+}
+
+impl Carry {
+    /// None for most bytes.
+    fn read(byte: u8) -> Option<Self> {
+        let mode = match byte >> 5 {
+            n @ 1..=3 => n,
+            _ => return None,
+        };
+        let rates = [1, 2, 3, 16, 1000, 0x8000, 0xfffe, 0xffff];
+        let tag_len = match mode {
+            3 => 4,
+            _ => [8, 10, 14, 20][usize::from(byte >> 3 & 3)],
+        };
+        Some(Self {
+            mode,
+            rate: NonZeroU16::new(rates[usize::from(byte & 7)]).unwrap(),
+            tag_len,
+        })
+    }
+
+    fn options(self) -> RocCarry {
+        let carry = match self.mode {
+            1 => RocCarry::rccm1_unauthenticated_between(self.rate),
+            2 => RocCarry::rccm2(self.rate),
+            _ => RocCarry::rccm3_unauthenticated(self.rate),
+        };
+        carry.tag_len(self.tag_len)
+    }
 }
 
 impl Setup {
@@ -82,6 +121,7 @@ impl Setup {
                 0..12 => None,
                 n => Lifetime::new(u64::from(n) - 10).ok(),
             },
+            roc_carry: Carry::read(input.byte()),
             initial_roc: input.roc(),
         }
     }
@@ -125,7 +165,7 @@ impl Setup {
     pub(crate) fn is_forgeable(&self, plane: Plane) -> bool {
         let null_auth = self.suite.rtp_tag_len() == 0;
         match plane {
-            Plane::Rtp => null_auth || self.unauthenticated_srtp,
+            Plane::Rtp => null_auth || self.unauthenticated_srtp || self.loses_step(plane),
             _ => null_auth && self.tag == SrtcpTag::OfSuite,
         }
     }
@@ -142,12 +182,28 @@ impl Setup {
         packet
     }
 
-    /// How much of a sender's overhead an RTP packet need not take.
-    pub(crate) fn spare(&self, plane: Plane) -> usize {
-        match self.headers {
-            Headers::Cryptex(_) if plane == Plane::Rtp => 4,
-            _ => 0,
+    /// Are there packets that prove nothing, so that a receiver may come out of step with a sender that leaps?
+    pub(crate) fn loses_step(&self, plane: Plane) -> bool {
+        plane == Plane::Rtp && self.roc_carry.is_some_and(|carry| carry.mode != 2)
+    }
+
+    /// How much of a sender's overhead this packet need not take: without a tag, and if it is not the one that cryptex makes longer.
+    pub(crate) fn spare(&self, plane: Plane, plain: &[u8]) -> usize {
+        if plane != Plane::Rtp {
+            return 0;
         }
+        let extension = match self.headers {
+            Headers::Cryptex(_) => 4,
+            _ => 0,
+        };
+        let seq = plain
+            .get(2..4)
+            .map_or(0, |seq| u16::from_be_bytes([seq[0], seq[1]]));
+        let tag = match self.roc_carry {
+            Some(carry) if carry.mode != 2 && seq % carry.rate != 0 => carry.tag_len,
+            _ => 0,
+        };
+        extension + tag
     }
 
     /// Does the receiver take the sender's SRTCP as the sender sends it?
@@ -167,6 +223,9 @@ impl Setup {
         }
         if self.unauthenticated_srtp {
             builder = builder.unauthenticated_srtp();
+        }
+        if let Some(carry) = self.roc_carry {
+            builder = builder.roc_carry(carry.options());
         }
         builder = match self.headers {
             Headers::Clear => builder,

@@ -9,7 +9,7 @@ use crate::error::{BuildError, UnprotectError};
 use crate::header::Plane;
 use crate::layout::{Laid, Trailer};
 use crate::ring::{KeyRing, RingKey};
-use crate::stream::{Anew, MOST_GUESSES, Stream, Under};
+use crate::stream::{Anew, MOST_GUESSES, RocClaim, Stream, Under};
 
 /// How the streams of a peer go on under its new keys. Its own words do not tell; the first authentic packets do.
 ///
@@ -42,7 +42,7 @@ pub enum Overlap {
     /// Not at all.
     None,
     /// Until so many packets, SRTP and SRTCP of all streams together, were accepted under the new keys, keys of both generations
-    /// among them. 0 is not at all.
+    /// among them, and packets without a tag between others that have one (RFC 4771) not. 0 is not at all.
     Packets(u64),
     /// Until [`end_overlap`](Receiver::end_overlap).
     UntilEnded,
@@ -97,8 +97,8 @@ fn anew(roc: RocAfterRekey, ring: &KeyRing, since: u64, options: &Options) -> Op
 
 impl Receiver {
     /// Goes on with the keys and options of `next`; see [`RocAfterRekey`] for its streams. Packets under the old keys, as the old options have
-    /// them, are accepted for the time of the overlap, each once, in each plane in which both generations have authentication tags. Where
-    /// nothing is authenticated, which key a packet is under cannot be told without an MKI (RFC 4568 §7.1.4): it is the new one, and the likelier
+    /// them, are accepted for the time of the overlap, each once, in each plane in which both generations have authentication tags; with
+    /// [`roc_carry`](crate::Builder::roc_carry), if both have one in a packet of that sequence number. Where nothing is authenticated, which key a packet is under cannot be told without an MKI (RFC 4568 §7.1.4): it is the new one, and the likelier
     /// of the two ways is taken, the other only if the index does not fit.
     ///
     /// Keys that are in both, with their MKIs, go on as they are, with their lifetimes and their use so far, and under the new options.
@@ -205,13 +205,18 @@ impl Receiver {
 
     /// What a packet claims to be under, before anything about it is proven.
     #[cold]
-    pub(super) fn under(&self, packet: &Laid<&[u8]>) -> Under {
+    pub(super) fn under(&self, packet: &Laid<&[u8]>, roc: RocClaim) -> Under {
         let ring = &self.context.ring;
         let key = ring.find(packet.mki()).and_then(|slot| ring.get(slot));
         Under {
             // Without a key that of the oldest, which allows least.
             serial: key.map_or(0, RingKey::serial),
-            has_tag: packet.tag().is_some(),
+            has_tag: match roc {
+                RocClaim::Carried(_) => {
+                    packet.roc_and_mac().is_some_and(|(_, mac)| !mac.is_empty())
+                }
+                _ => packet.tag().is_some(),
+            },
         }
     }
 
@@ -224,32 +229,37 @@ impl Receiver {
         packet: &[u8],
         room: usize,
     ) -> Result<Opened, UnprotectError> {
-        let left = self.former.as_mut().and_then(|it| it.left.as_mut());
-        let error = match (opened, left) {
-            (Ok(opened), left) => {
-                if let Some(left) = left {
-                    *left -= 1;
-                    if *left == 0 {
-                        self.end_overlap();
-                    }
-                }
+        let error = match opened {
+            Ok(opened) => {
+                self.count_in_overlap(plane, packet);
                 return Ok(opened);
             }
             // Its key is a current one.
-            (Err(error), _) if is_of_an_authentic_packet(&error) => return Err(error),
-            (Err(error), _) => error,
+            Err(error) if is_of_an_authentic_packet(&error) => return Err(error),
+            Err(error) => error,
         };
-        let tag = |formats: &Formats| match plane {
-            Plane::Rtp => formats.rtp.tag,
-            Plane::Rtcp => formats.rtcp.tag,
-        };
+        let current = &self.context.formats;
         let former = self.former.as_ref();
-        let both = former.and_then(|former| tag(&former.formats).and(tag(&self.context.formats)));
-        if both.is_none() {
+        let in_both = former.is_some_and(|former| {
+            former.formats.authenticate(plane, packet) && current.authenticate(plane, packet)
+        });
+        if !in_both {
             return Err(error);
         }
         self.open_under_former(plane, packet, room)
             .map_err(|second| the_truer_of(error, second))
+    }
+
+    /// One packet fewer until the overlap ends. Those that prove nothing between others that do leave it alone (RFC 4771, RCCm1).
+    fn count_in_overlap(&mut self, plane: Plane, packet: &[u8]) {
+        let is_between = self.context.formats.is_between(plane, packet);
+        let left = self.former.as_mut().and_then(|it| it.left.as_mut());
+        if let (Some(left), false) = (left, is_between) {
+            *left -= 1;
+            if *left == 0 {
+                self.end_overlap();
+            }
+        }
     }
 
     /// Tries a packet under the keys of before, which change places with the current ones for it.

@@ -1,15 +1,15 @@
 //! The way of a packet through a receiver (RFC 3711 §3.3, §3.4).
 
 use super::Receiver;
-use crate::builder::{Cryptex, EBitPolicy};
+use crate::builder::EBitPolicy;
 use crate::context::Context;
 use crate::error::UnprotectError;
-use crate::header::{Plane, RTCP_FIXED, RTP_FIXED, RtpHeader, rtcp_ssrc, write_extension_profile};
+use crate::header::{Plane, RTCP_FIXED, RtpHeader, rtcp_ssrc};
 use crate::index::{OutOfRange, PacketIndex};
-use crate::layout::{EncryptedPortion, Laid, Trailer, split_esrtcp, with_cryptex_portion};
+use crate::layout::{EncryptedPortion, Laid, Trailer, split_esrtcp};
 use crate::replay::Refused;
-use crate::stream::{self, NotAdmitted, Slot, Stream, TableFull};
-use crate::transform::{Authentic, Position, cryptex_profile};
+use crate::stream::{Claim, Guesses, NotAdmitted, RocClaim, Slot, Stream, TableFull};
+use crate::transform::{Authentic, Position};
 
 /// A packet that was accepted, still enciphered.
 pub(super) struct Opened {
@@ -68,18 +68,29 @@ impl Receiver {
         Ok(self.decipher(&opened, out))
     }
 
-    /// RFC 3711 §3.3, the receiver's steps. Writes nothing to the packet.
     fn open_rtp(&mut self, packet: &[u8], room: usize) -> Result<Opened, UnprotectError> {
         let header = RtpHeader::parse(packet)?;
-        let ssrc = header.ssrc;
-        let portion = match self.context.formats.rtp_portion {
-            EncryptedPortion::Cryptex => self.cryptex_portion(packet, header),
-            portion => portion,
+        let Some(portion) = self.context.formats.rtp_portion else {
+            return self.open_rtp_by_form(packet, header, room);
         };
         let laid = lay(self.context.formats.rtp, header.len, packet, room)?;
+        self.open_laid::<false>(&laid, header, portion, RocClaim::Estimated)
+    }
+
+    /// RFC 3711 §3.3, the receiver's steps. Writes nothing to the packet. Twice in the program, each time in one piece, so that the steps of packets
+    /// that are all alike are no longer for those that may carry their rollover counter.
+    #[inline(always)]
+    pub(super) fn open_laid<const MAY_CARRY_ROC: bool>(
+        &mut self,
+        laid: &Laid<&[u8]>,
+        header: RtpHeader,
+        portion: EncryptedPortion,
+        roc: RocClaim,
+    ) -> Result<Opened, UnprotectError> {
+        let ssrc = header.ssrc;
         let slot = self.context.streams.find(ssrc);
-        let guesses = self.guess_rtp(slot, header, &laid)?;
-        let key = self.find_key(&laid, ssrc)?;
+        let guesses = self.guess_rtp(slot, header, roc, laid)?;
+        let key = self.find_key(laid, ssrc)?;
 
         let verify = |index: PacketIndex| {
             let at = Position {
@@ -88,7 +99,10 @@ impl Receiver {
                 index: index.value(),
             };
             let transform = self.context.ring.get_mut(key)?.transform(at);
-            transform.verify(&laid, at, portion)
+            match roc {
+                RocClaim::Carried(_) if MAY_CARRY_ROC => transform.verify_carried(laid, at),
+                _ => transform.verify(laid, at, portion),
+            }
         };
         let mut guesses = guesses.into_iter().flatten().take(self.most_guesses);
         let authentic = guesses.find_map(verify);
@@ -106,20 +120,6 @@ impl Receiver {
             plain: laid.plain_len(),
             portion,
         })
-    }
-
-    /// What of a packet is enciphered, where cryptex is in use: the packet says.
-    #[cold]
-    #[inline(never)]
-    fn cryptex_portion(&self, packet: &[u8], header: RtpHeader) -> EncryptedPortion {
-        let is_required = self.context.formats.cryptex == Cryptex::Required;
-        match cryptex_profile(packet) {
-            Some(_) => EncryptedPortion::Cryptex,
-            None if is_required && header.len > RTP_FIXED => {
-                EncryptedPortion::PayloadThoughCryptexIsRequired
-            }
-            None => EncryptedPortion::Payload,
-        }
     }
 
     /// RFC 3711 §3.4. Writes nothing to the packet.
@@ -156,7 +156,7 @@ impl Receiver {
             let highest = stream.srtcp.highest();
             let checked = match &stream.rekeyed {
                 None => stream.srtcp.check(index),
-                Some(_) => stream.check_rekeyed(index, self.under(&laid)),
+                Some(_) => stream.check_rekeyed(index, self.under(&laid, RocClaim::Estimated)),
             };
             checked.map_err(|refused| refusal(refused, ssrc, index, highest))?;
         }
@@ -191,21 +191,28 @@ impl Receiver {
     }
 
     /// The indices that the sequence number may stand for, without those that were seen.
-    fn guess_rtp(
+    #[inline(always)]
+    pub(super) fn guess_rtp(
         &self,
         slot: Slot,
         header: RtpHeader,
+        roc: RocClaim,
         packet: &Laid<&[u8]>,
-    ) -> Result<stream::Guesses, UnprotectError> {
+    ) -> Result<Guesses, UnprotectError> {
         let RtpHeader { ssrc, seq, .. } = header;
-        let (initial_roc, search) = (self.context.options.initial_roc, self.options.search_roc);
+        let claim = Claim {
+            seq,
+            roc,
+            initial_roc: self.context.options.initial_roc,
+            search: self.options.search_roc,
+        };
         let Some(stream) = self.context.streams.at(slot) else {
-            return Ok(stream::first_guesses(initial_roc, seq, search));
+            return Ok(claim.first_guesses(None));
         };
         let highest = stream.rtp.highest().map(PacketIndex::value);
         let admitted = match &stream.rekeyed {
-            None => stream.rtp.admit(seq, initial_roc, search),
-            Some(_) => stream.admit_rekeyed(seq, self.under(packet), initial_roc, search),
+            None => stream.rtp.admit(claim),
+            Some(_) => stream.admit_rekeyed(claim, self.under(packet, roc)),
         };
         admitted.map_err(|why| match why {
             NotAdmitted::Refused(refused, index) => refusal(refused, ssrc, index.value(), highest),
@@ -217,7 +224,11 @@ impl Receiver {
     }
 
     /// The slot of the packet's master key, if it is not used up.
-    fn find_key(&self, packet: &Laid<&[u8]>, ssrc: u32) -> Result<usize, UnprotectError> {
+    pub(super) fn find_key(
+        &self,
+        packet: &Laid<&[u8]>,
+        ssrc: u32,
+    ) -> Result<usize, UnprotectError> {
         let slot = self.context.ring.find(packet.mki());
         let slot = slot.ok_or(UnprotectError::UnknownMki { ssrc })?;
         match self.context.ring.get(slot) {
@@ -238,16 +249,13 @@ impl Receiver {
             ring,
             streams,
             options,
+            formats,
             ..
         } = &mut self.context;
         let at = authentic.position();
-        let (ssrc, index) = (at.ssrc, at.index);
+        let ssrc = at.ssrc;
         if let (false, Some(stream)) = (authentic.is_proven(), streams.at(slot)) {
-            let too_far = |highest| UnprotectError::JumpTooFar {
-                ssrc,
-                index,
-                highest,
-            };
+            let too_far = |highest| jump_too_far(at, highest);
             stream.check_unproven(at).map_err(too_far)?;
         }
         let anew = self.former.as_ref().and_then(|former| former.anew());
@@ -262,7 +270,8 @@ impl Receiver {
         match key.as_ref().filter(|_| stream.rekeyed.is_some()) {
             None => stream.accept(authentic, plain),
             Some(key) => {
-                stream.accept_rekeyed(authentic, key.serial(), plain);
+                let carries_roc = formats.carries_roc(at);
+                stream.accept_rekeyed(authentic, carries_roc, key.serial(), plain);
                 if self.former.is_none() {
                     stream.settle();
                 }
@@ -272,70 +281,6 @@ impl Receiver {
             key.count(at);
         }
         Ok(())
-    }
-
-    /// Deciphers a packet that was accepted, and returns its plain form.
-    pub(super) fn decipher<'p>(&mut self, opened: &Opened, packet: &'p mut [u8]) -> &'p mut [u8] {
-        use EncryptedPortion as Portion;
-        let plain = packet.get_mut(..opened.plain).unwrap_or_default();
-        let deciphered = match opened.portion {
-            Portion::Payload | Portion::PayloadThoughCryptexIsRequired => {
-                self.decipher_payload(opened, plain)
-            }
-            Portion::Nothing => Some(()),
-            Portion::PayloadAndElements => self.decipher_elements(opened, plain),
-            Portion::Cryptex => self.decipher_cryptex(opened, plain),
-        };
-        match deciphered {
-            Some(()) => plain,
-            // Never met: the packet was laid out and verified with key and header. If it were, ciphertext would not pass for plaintext.
-            None => Default::default(),
-        }
-    }
-
-    #[inline(always)]
-    fn decipher_payload(&mut self, opened: &Opened, plain: &mut [u8]) -> Option<()> {
-        let ring = match (opened.is_former, &mut self.former) {
-            (true, Some(former)) => former.ring_and_formats().0,
-            _ => &mut self.context.ring,
-        };
-        let key = ring.get_mut(opened.key)?;
-        let (header, payload) = plain.split_at_mut_checked(opened.header)?;
-        let transform = key.transform(opened.at);
-        transform.decipher(header, payload, opened.at);
-        Some(())
-    }
-
-    /// CSRCs, header extension and payload (RFC 9335).
-    #[cold]
-    #[inline(never)]
-    fn decipher_cryptex(&mut self, opened: &Opened, plain: &mut [u8]) -> Option<()> {
-        let ring = match (opened.is_former, &mut self.former) {
-            (true, Some(former)) => former.ring_and_formats().0,
-            _ => &mut self.context.ring,
-        };
-        let transform = ring.get_mut(opened.key)?.transform(opened.at);
-        with_cryptex_portion(plain, |clear, portion| {
-            transform.decipher(clear, portion, opened.at);
-        })?;
-        write_extension_profile(plain, cryptex_profile(plain)?);
-        Some(())
-    }
-
-    /// The payload and elements of the header extension (RFC 6904).
-    #[cold]
-    #[inline(never)]
-    fn decipher_elements(&mut self, opened: &Opened, plain: &mut [u8]) -> Option<()> {
-        self.decipher_payload(opened, plain)?;
-        let (ring, formats) = match (opened.is_former, &mut self.former) {
-            (true, Some(former)) => former.ring_and_formats(),
-            _ => (&mut self.context.ring, &self.context.formats),
-        };
-        let ids = formats.encrypted_elements.as_ref()?;
-        let header = plain.get_mut(..opened.header)?;
-        let key = ring.get_mut(opened.key)?;
-        key.xor_elements(ids, header, opened.at);
-        Some(())
     }
 }
 
@@ -367,7 +312,7 @@ pub(super) fn the_truer_of(first: UnprotectError, second: UnprotectError) -> Unp
 }
 
 /// Lays out a packet received, whose plain form has to fit in `room` bytes.
-fn lay(
+pub(super) fn lay(
     trailer: Trailer,
     header: usize,
     packet: &[u8],
@@ -383,6 +328,14 @@ fn lay(
     match laid.plain_len() {
         needed if needed > room => Err(UnprotectError::BufferTooSmall { needed }),
         _ => Ok(laid),
+    }
+}
+
+pub(super) fn jump_too_far(at: Position, highest: u64) -> UnprotectError {
+    UnprotectError::JumpTooFar {
+        ssrc: at.ssrc,
+        index: at.index,
+        highest,
     }
 }
 

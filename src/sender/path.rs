@@ -7,12 +7,12 @@ use crate::context::Context;
 use crate::error::{HeaderError, ProtectError};
 use crate::header::{MAX_PACKET, Plane, RTCP_FIXED, RtpHeader, rtcp_ssrc};
 use crate::index::{OutOfRange, PacketIndex};
-use crate::layout::{EncryptedPortion, Laid, Layout, esrtcp_word};
+use crate::layout::{EncryptedPortion, Laid, Layout, Trailer, esrtcp_word};
 use crate::replay::Refused;
 use crate::ring::RingKey;
 use crate::statistics::{Counting, ProtectErrorCounts};
 use crate::stream::{Slot, SrtcpCounter, Stream, TableFull};
-use crate::transform::{HeaderUse, Position};
+use crate::transform::{HeaderUse, Position, carry_roc};
 
 type SendStream = Stream<SrtcpCounter, ProtectErrorCounts>;
 
@@ -22,6 +22,13 @@ pub(super) enum Source<'a> {
     /// In so many bytes at the beginning of the output.
     InPlace(usize),
     From(&'a [u8]),
+}
+
+/// What becomes of one RTP packet.
+struct Form {
+    header_use: HeaderUse,
+    trailer: Trailer,
+    carries_roc: bool,
 }
 
 impl Sender {
@@ -66,42 +73,59 @@ impl Sender {
     /// Returns the length of the SRTP packet.
     fn seal_rtp(&mut self, source: Source<'_>, out: &mut [u8]) -> Result<usize, ProtectError> {
         match self.context.formats.rtp_portion {
-            EncryptedPortion::Nothing | EncryptedPortion::Payload => {
-                self.seal_rtp_with(source, out, HeaderUse::Clear)
+            Some(EncryptedPortion::Nothing | EncryptedPortion::Payload) => {
+                let form = Form {
+                    header_use: HeaderUse::Clear,
+                    trailer: self.context.formats.rtp,
+                    carries_roc: false,
+                };
+                self.seal_rtp_as(source, out, form)
             }
-            _ => self.seal_rtp_and_header(source, out),
+            _ => self.seal_rtp_by_form(source, out),
         }
     }
 
-    /// With elements of header extensions encrypted (RFC 6904), or cryptex (RFC 9335); returns the length of the SRTP packet.
+    /// With elements of header extensions encrypted (RFC 6904), cryptex (RFC 9335), or the rollover counter in some tags (RFC 4771); returns
+    /// the length of the SRTP packet.
     #[cold]
     #[inline(never)]
-    fn seal_rtp_and_header(
+    fn seal_rtp_by_form(
         &mut self,
         source: Source<'_>,
         out: &mut [u8],
     ) -> Result<usize, ProtectError> {
         let plain = plain_packet(source, out, self.rtp_overhead())?;
-        let ssrc = RtpHeader::parse(plain)?.ssrc;
-        let header_use = HeaderUse::of(plain, self.context.formats.cryptex)
+        let RtpHeader { ssrc, seq, .. } = RtpHeader::parse(plain)?;
+        let formats = &self.context.formats;
+        let header_use = HeaderUse::of(plain, formats.cryptex)
             .map_err(|profile| ProtectError::CryptexProfile { ssrc, profile })?;
-        self.seal_rtp_with(source, out, header_use)
+        let carry = formats.roc_carry;
+        let form = Form {
+            header_use,
+            trailer: carry.map_or(formats.rtp, |carry| carry.trailer(formats.rtp, seq)),
+            carries_roc: carry.is_some_and(|carry| carry.carries(seq)),
+        };
+        self.seal_rtp_as(source, out, form)
     }
 
-    /// RFC 3711 §3.3, the sender's steps; returns the length of the SRTP packet. Inlined, so that those for headers in the
-    /// clear are no longer for the others.
+    /// RFC 3711 §3.3, the sender's steps; returns the length of the SRTP packet. Inlined, so that those for packets that are all alike
+    /// are no longer for the others.
     #[inline(always)]
-    fn seal_rtp_with(
+    fn seal_rtp_as(
         &mut self,
         source: Source<'_>,
         out: &mut [u8],
-        header_use: HeaderUse,
+        form: Form,
     ) -> Result<usize, ProtectError> {
-        let plain = plain_packet(source, out, self.context.formats.rtp.len())?;
+        let Form {
+            header_use,
+            trailer,
+            carries_roc,
+        } = form;
+        let plain = plain_packet(source, out, trailer.len())?;
         let header = RtpHeader::parse(plain)?;
-        let formats = &self.context.formats;
         let more = header_use.grows_by();
-        let layout = formats.rtp.behind(header.len + more, plain.len() + more);
+        let layout = trailer.behind(header.len + more, plain.len() + more);
         let mut packet = room_for(layout, out)?;
 
         let (slot, index) = self.rtp_index_of(header)?;
@@ -126,10 +150,16 @@ impl Sender {
         if let Some(ids) = &elements {
             key.xor_elements(ids, packet.header_mut(), at);
         }
-        if matches!(header_use, HeaderUse::Marks(_) | HeaderUse::Inserts) {
-            return Ok(seal_cryptex(key, &mut packet, at, header_use));
+        let total = match header_use {
+            HeaderUse::Marks(_) | HeaderUse::Inserts => {
+                seal_cryptex(key, &mut packet, at, header_use)
+            }
+            HeaderUse::Clear | HeaderUse::Elements => seal(key, &mut packet, at, enciphers),
+        };
+        if carries_roc {
+            carry_roc(&mut packet, at);
         }
-        Ok(seal(key, &mut packet, at, enciphers))
+        Ok(total)
     }
 
     /// RFC 3711 §3.4; returns the length of the SRTCP packet.

@@ -6,7 +6,7 @@ use crate::error::StateError;
 use crate::kdf::KeyDerivationRate;
 use crate::replay::ReplayWindowSize;
 use crate::suite::CryptoSuite;
-use crate::transform::ElementIds;
+use crate::transform::{ElementIds, RocCarry};
 
 impl ReplayWindowSize {
     pub(crate) fn write(self, w: &mut Writer) {
@@ -38,6 +38,7 @@ impl Options {
             Cryptex::On => 1,
             Cryptex::Required => 2,
         });
+        w.option(self.roc_carry, |w, carry| carry.write(w));
         self.window.write(w);
         w.u64(u64::try_from(self.most_streams).unwrap_or(u64::MAX));
         w.u32(self.initial_roc);
@@ -67,6 +68,7 @@ impl Options {
                 2 => Cryptex::Required,
                 _ => return Err(malformed),
             },
+            roc_carry: r.option(RocCarry::read)?,
             window: ReplayWindowSize::read(r)?,
             most_streams: match usize::try_from(r.u64()?) {
                 Ok(most) if most > 0 => most,
@@ -86,6 +88,8 @@ impl Options {
             && self.rate == other.rate
             && self.encrypted_elements == other.encrypted_elements
             && self.cryptex == other.cryptex
+            && self.roc_carry.map(|carry| carry.resolved(suite))
+                == other.roc_carry.map(|carry| carry.resolved(suite))
     }
 }
 

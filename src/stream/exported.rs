@@ -2,6 +2,7 @@
 
 use alloc::{boxed::Box, vec::Vec};
 
+use super::between::Between;
 use super::{Rekeyed, RtpProgress, SrtcpCounter, SrtcpProgress, Stream};
 use crate::error::StateError;
 use crate::index::PacketIndex;
@@ -46,15 +47,23 @@ impl RtpProgress {
     pub(super) fn write(&self, w: &mut Writer) {
         self.window.write(w);
         w.option(self.pending_roc, Writer::u32);
+        w.option(self.between_ahead(), Writer::u64);
     }
 
     pub(super) fn read(r: &mut Reader<'_>) -> Result<Self, StateError> {
         let window = ReplayWindow::read(r, PacketIndex::MAX.value())?;
         let pending_roc = r.option(Reader::u32)?;
-        Ok(Self {
+        let ahead = r.option(Reader::u64)?;
+        let mut progress = Self {
             window,
             pending_roc,
-        })
+            between: Between::NONE,
+        };
+        if let Some(ahead) = ahead {
+            let between = Between::ahead_of(&progress, ahead);
+            progress.between = between.ok_or(StateError::Malformed)?;
+        }
+        Ok(progress)
     }
 
     /// Goes beyond all that a sender may have sent since. A rollover counter that was set may have been taken, with any sequence number; where

@@ -11,7 +11,7 @@ mod exported;
 
 use alloc::boxed::Box;
 
-use super::{Guesses, NotAdmitted, RtpProgress, SrtcpProgress, Stream};
+use super::{Claim, Guesses, NotAdmitted, RocClaim, RtpProgress, SrtcpProgress, Stream};
 use crate::header::Plane;
 use crate::index::PacketIndex;
 use crate::replay::{Refused, ReplayWindow, ReplayWindowSize};
@@ -119,26 +119,19 @@ impl Rekeyed {
     }
 
     /// The indices that a sequence number may stand for, in a stream that has come so far.
-    fn admit(
-        &self,
-        rtp: &RtpProgress,
-        seq: u16,
-        under: Under,
-        initial_roc: u32,
-        search: bool,
-    ) -> Result<Guesses, NotAdmitted> {
+    fn admit(&self, rtp: &RtpProgress, claim: Claim, under: Under) -> Result<Guesses, NotAdmitted> {
         if !self.is_new(under.serial) {
             let rtp = self.rtp.of_before(rtp);
             return match &self.former {
-                Some(former) => former.admit(rtp, seq, under, initial_roc, search),
-                None => rtp.admit(seq, initial_roc, search),
+                Some(former) => former.admit(rtp, claim, under),
+                None => rtp.admit_rarely(claim),
             };
         }
         // Where there are two ways under the former keys, there are two under these, without a search: at most four in all.
         let former = self.former.as_deref();
-        let search = search && former.is_none_or(|it| !it.awaits(Plane::Rtp));
-        let kept = rtp.admit(seq, initial_roc, search);
-        let anew = PacketIndex::new(self.anew.initial_roc, seq);
+        let search = claim.search && former.is_none_or(|it| !it.awaits(Plane::Rtp));
+        let kept = rtp.admit_rarely(Claim { search, ..claim });
+        let anew = PacketIndex::new(self.anew.initial_roc, claim.seq);
         let is_repeated = matches!(kept, Err(NotAdmitted::Refused(Refused::Replayed, _)));
         if !self.may_begin_anew(anew) || !self.is_credible(under, is_repeated) {
             return kept;
@@ -168,17 +161,22 @@ impl Rekeyed {
         }
     }
 
-    fn accept_rtp(&mut self, rtp: &mut RtpProgress, at: PacketIndex, serial: u64) {
+    fn accept_rtp(&mut self, rtp: &mut RtpProgress, at: PacketIndex, roc: RocClaim, serial: u64) {
         let mark = |rtp: &mut RtpProgress| rtp.mark_received(at.value());
         if !self.is_new(serial) {
             let rtp = self.rtp.of_before_mut(rtp);
             return match &mut self.former {
-                Some(former) => former.accept_rtp(rtp, at, serial),
+                Some(former) => former.accept_rtp(rtp, at, roc, serial),
                 None => mark(rtp),
             };
         }
         let fits_anew = self.may_begin_anew(at);
-        let kept = rtp.admit(at.seq(), self.anew.initial_roc, false);
+        let kept = rtp.admit_rarely(Claim {
+            seq: at.seq(),
+            roc,
+            initial_roc: self.anew.initial_roc,
+            search: false,
+        });
         let goes_on = kept.is_ok_and(|kept| kept.contains(&Some(at)));
         let goes_on = goes_on && rtp.highest().is_some();
         let begins_anew = fits_anew && (self.anew.is_likelier || !goes_on);
@@ -286,18 +284,12 @@ impl<Errors: ErrorCounts> Stream<ReplayWindow, Errors> {
         self.rekeyed.take_if(|rekeyed| !rekeyed.is_silent());
     }
 
-    /// The indices that a received sequence number may stand for, in a stream without history at `initial_roc`.
+    /// The indices that a received sequence number may stand for.
     #[cold]
-    pub(crate) fn admit_rekeyed(
-        &self,
-        seq: u16,
-        under: Under,
-        initial_roc: u32,
-        search: bool,
-    ) -> Result<Guesses, NotAdmitted> {
+    pub(crate) fn admit_rekeyed(&self, claim: Claim, under: Under) -> Result<Guesses, NotAdmitted> {
         match &self.rekeyed {
-            Some(rekeyed) => rekeyed.admit(&self.rtp, seq, under, initial_roc, search),
-            None => self.rtp.admit(seq, initial_roc, search),
+            Some(rekeyed) => rekeyed.admit(&self.rtp, claim, under),
+            None => self.rtp.admit_rarely(claim),
         }
     }
 
@@ -310,9 +302,15 @@ impl<Errors: ErrorCounts> Stream<ReplayWindow, Errors> {
         }
     }
 
-    /// What [`accept`](Self::accept) does, where packets under keys of two generations come in.
+    /// What [`accept`](Self::accept) does, where packets under keys of two generations come in. A packet of SRTP may carry its rollover counter.
     #[cold]
-    pub(crate) fn accept_rekeyed(&mut self, packet: &Authentic, serial: u64, plain: usize) {
+    pub(crate) fn accept_rekeyed(
+        &mut self,
+        packet: &Authentic,
+        carries_roc: bool,
+        serial: u64,
+        plain: usize,
+    ) {
         let Position { plane, index, .. } = packet.position();
         let Some(rekeyed) = &mut self.rekeyed else {
             return self.accept(packet, plain);
@@ -320,7 +318,11 @@ impl<Errors: ErrorCounts> Stream<ReplayWindow, Errors> {
         match plane {
             Plane::Rtp => {
                 let at = PacketIndex::from_value(index);
-                rekeyed.accept_rtp(&mut self.rtp, at, serial);
+                let roc = match carries_roc {
+                    true => RocClaim::Carried(at.roc()),
+                    false => RocClaim::Estimated,
+                };
+                rekeyed.accept_rtp(&mut self.rtp, at, roc, serial);
             }
             Plane::Rtcp => rekeyed.accept_srtcp(&mut self.srtcp, index, serial),
         }

@@ -1,0 +1,96 @@
+//! SRTP packets that are not all alike: cryptex (RFC 9335), and the rollover counter in some tags (RFC 4771).
+
+use super::Receiver;
+use super::path::{Opened, jump_too_far, lay};
+use crate::builder::Cryptex;
+use crate::error::UnprotectError;
+use crate::header::{Plane, RTP_FIXED, RtpHeader};
+use crate::index::PacketIndex;
+use crate::layout::{EncryptedPortion, Laid};
+use crate::stream::RocClaim;
+use crate::transform::{Position, cryptex_profile};
+
+impl Receiver {
+    /// What `open_rtp` does, by what this packet is.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn open_rtp_by_form(
+        &mut self,
+        packet: &[u8],
+        header: RtpHeader,
+        room: usize,
+    ) -> Result<Opened, UnprotectError> {
+        let formats = &self.context.formats;
+        let portion = match formats.cryptex {
+            Cryptex::Off => formats.portion_without_cryptex(),
+            Cryptex::On | Cryptex::Required => self.cryptex_portion(packet, header),
+        };
+        let (seq, carry) = (header.seq, formats.roc_carry);
+        let trailer = carry.map_or(formats.rtp, |carry| carry.trailer(formats.rtp, seq));
+        let laid = lay(trailer, header.len, packet, room)?;
+        let roc = match (carry, laid.roc_and_mac()) {
+            (Some(carry), _) if carry.is_between(seq) => {
+                return self.open_between(&laid, header, portion);
+            }
+            (Some(carry), Some((roc, _))) if carry.carries(seq) => RocClaim::Carried(roc),
+            _ => RocClaim::Estimated,
+        };
+        self.open_laid::<true>(&laid, header, portion, roc)
+    }
+
+    /// What of a packet is enciphered, where cryptex is in use: the packet says.
+    fn cryptex_portion(&self, packet: &[u8], header: RtpHeader) -> EncryptedPortion {
+        let is_required = self.context.formats.cryptex == Cryptex::Required;
+        match cryptex_profile(packet) {
+            Some(_) => EncryptedPortion::Cryptex,
+            None if is_required && header.len > RTP_FIXED => {
+                EncryptedPortion::PayloadThoughCryptexIsRequired
+            }
+            None => EncryptedPortion::Payload,
+        }
+    }
+
+    /// A packet between those that carry the rollover counter, where such have no tag. It passes, and makes and moves no stream.
+    fn open_between(
+        &mut self,
+        laid: &Laid<&[u8]>,
+        header: RtpHeader,
+        portion: EncryptedPortion,
+    ) -> Result<Opened, UnprotectError> {
+        let ssrc = header.ssrc;
+        let slot = self.context.streams.find(ssrc);
+        let guesses = self.guess_rtp(slot, header, RocClaim::EstimatedBetween, laid)?;
+        let key = self.find_key(laid, ssrc)?;
+        if portion == EncryptedPortion::PayloadThoughCryptexIsRequired {
+            return Err(UnprotectError::CryptexRequired { ssrc });
+        }
+        let likeliest = guesses.into_iter().flatten().next();
+        let index = likeliest.ok_or(UnprotectError::AuthenticationFailed { ssrc })?;
+        let at = Position {
+            plane: Plane::Rtp,
+            ssrc,
+            index: index.value(),
+        };
+
+        let plain = laid.plain_len();
+        match self.context.streams.get_mut(ssrc) {
+            Some(stream) => {
+                let checked = stream.check_unproven(at);
+                checked.map_err(|highest| jump_too_far(at, highest))?;
+                stream.pass_between(PacketIndex::from_value(at.index), plain);
+            }
+            None => self.context.count_packet_elsewhere(at.plane, plain),
+        }
+        if let Some(key) = self.context.ring.get_mut(key) {
+            key.count(at);
+        }
+        Ok(Opened {
+            at,
+            is_former: false,
+            key,
+            header: header.len,
+            plain,
+            portion,
+        })
+    }
+}

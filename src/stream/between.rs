@@ -1,0 +1,70 @@
+//! Packets between those that carry the rollover counter, where only these are authenticated, or none (RFC 4771, RCCm1 and RCCm3).
+//!
+//! What has no tag proves nothing, so it moves no window. But a rate of up to 65535 lets so many packets pass from one counter to the next that
+//! their sequence numbers alone say where they belong only if each is held against the ones before it.
+
+use super::{RtpProgress, Stream};
+use crate::header::Plane;
+use crate::index::PacketIndex;
+use crate::replay::ReplayWindow;
+use crate::statistics::{Counting, ErrorCounts};
+
+/// How far such packets have come.
+pub(super) struct Between {
+    /// The highest index when they did: once that moves, they have come no further than it.
+    since: Option<u64>,
+    highest: u64,
+}
+
+impl Between {
+    pub(super) const NONE: Self = Self {
+        since: None,
+        highest: 0,
+    };
+
+    /// As far as `ahead`, beyond all that `progress` says otherwise. `None` if it is not beyond.
+    pub(super) fn ahead_of(progress: &RtpProgress, ahead: u64) -> Option<Self> {
+        let since = progress.window.highest()?;
+        let is_beyond = since < ahead && ahead <= PacketIndex::MAX.value();
+        is_beyond.then_some(Self {
+            since: Some(since),
+            highest: ahead,
+        })
+    }
+}
+
+impl RtpProgress {
+    /// The highest index so far or, beyond it, that of a packet between.
+    pub(super) fn reached(&self) -> Option<PacketIndex> {
+        let highest = self.window.highest();
+        let reached = match highest {
+            Some(highest) if self.between.since == Some(highest) => self.between.highest,
+            _ => highest?,
+        };
+        Some(PacketIndex::from_value(reached))
+    }
+
+    /// The index of a packet between, if that is the highest so far.
+    pub(super) fn between_ahead(&self) -> Option<u64> {
+        let reached = self.reached()?;
+        (self.highest()? < reached).then_some(reached.value())
+    }
+}
+
+impl<Errors: ErrorCounts> Stream<ReplayWindow, Errors> {
+    /// A packet between, of `plain` bytes, passes at `index`, which was [checked](Self::check_unproven).
+    pub(crate) fn pass_between(&mut self, index: PacketIndex, plain: usize) {
+        self.statistics.count_packet(Plane::Rtp, plain);
+        let awaits = |rekeyed: &super::Rekeyed| rekeyed.awaits(Plane::Rtp);
+        if self.rtp.pending_roc.is_some() || self.rekeyed.as_deref().is_some_and(awaits) {
+            // It may be far from where the stream is, which only a counter that is carried will tell.
+            return;
+        }
+        if self.rtp.reached().is_some_and(|reached| reached < index) {
+            self.rtp.between = Between {
+                since: self.rtp.window.highest(),
+                highest: index.value(),
+            };
+        }
+    }
+}
