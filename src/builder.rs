@@ -227,7 +227,7 @@ impl<Direction> Builder<Direction> {
     ///
     /// A receiver makes a stream when the first packet of an SSRC has been authenticated (where there is no authentication, anybody
     /// can make them), a sender when it
-    /// protects one. Each takes some 350 bytes (220 for a sender) and its replay windows, two for a receiver and one for a sender:
+    /// protects one. Each takes some 370 bytes (260 for a sender) and its replay windows, two for a receiver and one for a sender:
     /// by default at most 0.9 MB for all of a receiver's, with windows of 32768 at most 17 MB. While they may begin anew after
     /// [`rekey_with`](crate::Receiver::rekey_with), a receiver's take twice that.
     #[must_use]

@@ -204,7 +204,7 @@ pub enum UnprotectError {
         ssrc: u32,
         /// The packet's index.
         index: u64,
-        /// The highest index so far.
+        /// The highest index so far; that of a packet without a tag if one came further, where others carry the rollover counter.
         highest: u64,
     },
     /// The context knows as many SSRCs as it may, and this is none of them. The packet is authentic.

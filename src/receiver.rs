@@ -39,7 +39,8 @@ pub use overlap::{Overlap, RocAfterRekey};
 /// and move them: to any index with the first packet of a stream in each plane, also the first one after
 /// [`rekey_with`](Self::rekey_with) where streams may begin anew, and by at most 2^14 with each one after it. Under
 /// [RCCm3](crate::RocCarry::rccm3_unauthenticated) that goes for packets that carry their rollover counter. What has no tag there, or under
-/// [RCCm1](crate::RocCarry::rccm1_unauthenticated_between), makes and moves no stream, but it is let through, and counts towards the life of its key.
+/// [RCCm1](crate::RocCarry::rccm1_unauthenticated_between), makes and moves no stream, but it is let through, more than once too, and
+/// counts towards the life of its key.
 ///
 /// A `Receiver` is `Send` and `Sync`; unprotecting takes `&mut`.
 pub struct Receiver {

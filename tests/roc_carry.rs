@@ -449,6 +449,46 @@ fn a_counter_that_is_carried_is_the_only_one_that_is_tried() {
         unprotect(&mut rx, RTP, &sealed(carry, index(1, 9))),
         Ok(at(index(1, 9)))
     );
+    let far = index(0x1234_5678, 8);
+    assert_eq!(unprotect(&mut rx, RTP, &sealed(carry, far)), Ok(at(far)));
+
+    // After a re-key the other way on is one that the counter has to name, too.
+    rekey(
+        &mut rx,
+        2,
+        carry,
+        RocAfterRekey::KeptOrZero,
+        Overlap::UntilEnded,
+    );
+    for roc in [1, 0x1234_5679] {
+        let mut dressed = sealed_under(2, carry, index(0, 12));
+        let tag = dressed.len() - 14;
+        dressed[tag..tag + 4].copy_from_slice(&u32::to_be_bytes(roc));
+        assert_eq!(unprotect(&mut rx, RTP, &dressed), Err(refused));
+    }
+    assert_eq!(rx.roc(SSRC), Some(0x1234_5678));
+    let anew = sealed_under(2, carry, index(0, 12));
+    assert_eq!(unprotect(&mut rx, RTP, &anew), Ok(at(12)));
+}
+
+#[test]
+fn after_a_re_key_a_repetition_without_a_tag_is_no_stream_that_begins_anew() {
+    let carry = rccm(3, 1);
+    let mut rx = receiver(carry);
+    for index in [4, 5] {
+        assert_eq!(
+            unprotect(&mut rx, RTP, &sealed(carry, index)),
+            Ok(at(index))
+        );
+    }
+    rekey(&mut rx, 2, carry, RocAfterRekey::KeptOrZero, Overlap::None);
+    let again = UnprotectError::Replayed {
+        ssrc: SSRC,
+        index: 5,
+    };
+    assert_eq!(unprotect(&mut rx, RTP, &sealed(carry, 5)), Err(again));
+    let next = sealed_under(2, carry, 6);
+    assert_eq!(unprotect(&mut rx, RTP, &next), Ok(at(6)));
 }
 
 #[test]
@@ -688,6 +728,29 @@ fn a_peer_that_begins_anew_after_a_re_key_shows_it_by_the_counter_that_it_carrie
         let late = index(5, 396);
         assert_eq!(unprotect(&mut rx, RTP, &sealed(carry, late)), Ok(at(late)));
     }
+}
+
+#[test]
+fn after_a_re_key_a_leap_that_the_counter_vouches_for_goes_on_where_it_fits_both_ways() {
+    let carry = rccm(2, 4);
+    let mut rx = receiver(carry);
+    unprotect(&mut rx, RTP, &sealed(carry, 4)).unwrap();
+    rekey(
+        &mut rx,
+        2,
+        carry,
+        RocAfterRekey::KeptOrZero,
+        Overlap::UntilEnded,
+    );
+    let highest = 60_000;
+    let leap = sealed_under(2, carry, highest);
+    assert_eq!(unprotect(&mut rx, RTP, &leap), Ok(at(highest)));
+    let behind = UnprotectError::TooOld {
+        ssrc: SSRC,
+        highest,
+    };
+    let late = unprotect(&mut rx, RTP, &sealed(carry, 8));
+    assert_eq!(late, Err(behind), "one window serves both keys");
 }
 
 #[test]

@@ -7,25 +7,31 @@ use std::{fs, io};
 
 use serde_json::Value;
 
-/// Flags, lengths, rate, sizes, initial ROC: see `Setup::read`.
-const OPTIONS: [[u8; 5]; 11] = [
-    [0, 0, 0, 0b1110, 0],
+/// Flags, lengths, rate, sizes, ROC carry, initial ROC: see `Setup::read`.
+const OPTIONS: [[u8; 6]; 16] = [
+    [0, 0, 0, 0b1110, 0, 0],
     // Two keys with MKIs of 4, ROC search from ROC 1.
-    [0b0010_0000, 4, 0, 0b1101, 1],
+    [0b0010_0000, 4, 0, 0b1101, 0, 1],
     // Services: unencrypted both; then no SRTP tag.
-    [0b0000_0011, 0, 0, 0b1110, 0],
-    [0b0001_0000, 7, 0, 0b1110, 0],
+    [0b0000_0011, 0, 0, 0b1110, 0, 0],
+    [0b0001_0000, 7, 0, 0b1110, 0, 0],
     // A key derivation rate of 2^1, and for every packet.
-    [0, 0, 193, 0b1110, 4],
-    [0, 2, 192, 0b1110, 0],
+    [0, 0, 193, 0b1110, 0, 4],
+    [0, 2, 192, 0b1110, 0, 0],
     // Either SRTCP tag and E bit, first index 1.
-    [0b1100_1100, 0, 0, 0b1110, 0],
+    [0b1100_1100, 0, 0, 0b1110, 0, 0],
     // Encrypted elements of header extensions, and with a rate.
-    [0, 1 << 5, 0, 0b1110, 0],
-    [0, 2 << 5, 193, 0b1110, 0],
+    [0, 1 << 5, 0, 0b1110, 0, 0],
+    [0, 2 << 5, 193, 0b1110, 0, 0],
     // Cryptex, on and required.
-    [0, 3 << 5, 0, 0b1110, 0],
-    [0, 4 << 5, 0, 0b1110, 0],
+    [0, 3 << 5, 0, 0b1110, 0, 0],
+    [0, 4 << 5, 0, 0b1110, 0, 0],
+    // The rollover counter in every third tag, in each mode; in tags of 8 bytes; with MKIs, a rate and cryptex.
+    [0, 0, 0, 0b1110, 1 << 5 | 2 << 3 | 2, 0],
+    [0, 0, 0, 0b1110, 2 << 5 | 2 << 3 | 2, 1],
+    [0, 0, 0, 0b1110, 3 << 5 | 2, 0],
+    [0, 0, 0, 0b1110, 2 << 5, 4],
+    [0, 3 << 5 | 4, 193, 0b1101, 2 << 5 | 2 << 3 | 1, 0],
 ];
 const SUITES: u8 = 15;
 

@@ -11,14 +11,15 @@ use crate::statistics::{Counting, ErrorCounts};
 
 /// How far such packets have come.
 pub(super) struct Between {
-    /// The highest index when they did: once that moves, they have come no further than it.
-    since: Option<u64>,
+    /// The highest index of the stream when they did. Once that moves, what they did counts no more.
+    since: u64,
     highest: u64,
 }
 
 impl Between {
+    /// There were none since any index.
     pub(super) const NONE: Self = Self {
-        since: None,
+        since: u64::MAX,
         highest: 0,
     };
 
@@ -36,10 +37,10 @@ impl Between {
 impl RtpProgress {
     /// The highest index so far or, beyond it, that of a packet between.
     pub(super) fn reached(&self) -> Option<PacketIndex> {
-        let highest = self.window.highest();
-        let reached = match highest {
-            Some(highest) if self.between.since == Some(highest) => self.between.highest,
-            _ => highest?,
+        let highest = self.window.highest()?;
+        let reached = match self.between.since == highest {
+            true => self.between.highest,
+            false => highest,
         };
         Some(PacketIndex::from_value(reached))
     }
@@ -60,11 +61,10 @@ impl<Errors: ErrorCounts> Stream<ReplayWindow, Errors> {
             // It may be far from where the stream is, which only a counter that is carried will tell.
             return;
         }
-        if self.rtp.reached().is_some_and(|reached| reached < index) {
-            self.rtp.between = Between {
-                since: self.rtp.window.highest(),
-                highest: index.value(),
-            };
+        let is_ahead = self.rtp.reached().is_some_and(|reached| reached < index);
+        if let (Some(since), true) = (self.rtp.window.highest(), is_ahead) {
+            let highest = index.value();
+            self.rtp.between = Between { since, highest };
         }
     }
 }

@@ -56,7 +56,8 @@ impl RocCarry {
     /// allows it only where everybody on the path is trusted.
     ///
     /// The counter is taken as it comes: to any index with the first packet of a stream that carries it, and by at most 2^14 with each one after it
-    /// ([`JumpTooFar`](crate::UnprotectError::JumpTooFar) beyond; [`set_roc`](crate::Receiver::set_roc) then takes the receiver there). Packets
+    /// ([`JumpTooFar`](crate::UnprotectError::JumpTooFar) beyond; [`set_roc`](crate::Receiver::set_roc) then takes the receiver there). That bound stands
+    /// where RFC 4771 §3 has the application say whether it is in step. Packets
     /// between are treated as those of [`rccm1_unauthenticated_between`](Self::rccm1_unauthenticated_between).
     #[must_use]
     pub const fn rccm3_unauthenticated(rate: NonZeroU16) -> Self {
