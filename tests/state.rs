@@ -31,6 +31,8 @@ struct Setup {
     search_roc: bool,
     /// A mode of RFC 4771 from 1 to 3, and its rate.
     roc_carry: Option<(u8, u16)>,
+    /// Under the `_32` suites: the sender's SRTCP tags have 4 bytes, and the receiver takes either.
+    short_tag: bool,
 }
 
 impl Setup {
@@ -46,6 +48,7 @@ impl Setup {
             identical: false,
             search_roc: false,
             roc_carry: None,
+            short_tag: false,
         }
     }
 
@@ -85,7 +88,10 @@ impl Setup {
     }
 
     fn sender(&self, first: usize) -> SenderBuilder {
-        let builder = self.builder(first, Sender::builder);
+        let mut builder = self.builder(first, Sender::builder);
+        if self.short_tag {
+            builder = builder.srtcp_tag(SrtcpTag::Bytes4);
+        }
         match self.identical {
             true => builder.allow_identical_retransmission(),
             false => builder,
@@ -93,7 +99,10 @@ impl Setup {
     }
 
     fn receiver(&self, first: usize) -> ReceiverBuilder {
-        let builder = self.builder(first, Receiver::builder);
+        let mut builder = self.builder(first, Receiver::builder);
+        if self.short_tag {
+            builder = builder.accept_either_srtcp_tag();
+        }
         match self.search_roc {
             true => builder.search_roc(),
             false => builder,
@@ -116,7 +125,7 @@ fn roc_carry(mode: u8, rate: u16) -> RocCarry {
 
 fn setup() -> impl Strategy<Value = Setup> {
     let options = (
-        any::<[bool; 3]>(),
+        any::<[bool; 4]>(),
         prop::option::of((1..=3u8, 1..30u16)),
         prop::option::of(1..5u8),
         prop::option::of(2..40u64),
@@ -140,6 +149,7 @@ fn setup() -> impl Strategy<Value = Setup> {
             unencrypted_srtcp: flags[0],
             identical: flags[1],
             search_roc: flags[2],
+            short_tag: flags[3] && CryptoSuite::ALL[suite].rtp_tag_len() == 4,
         },
     )
 }
