@@ -103,6 +103,8 @@
 //! keys, new addresses, forks, answers that differ between 183 and 200, offers that are refused. It says of every exchange what [changes](Changes)
 //! for the two contexts. [How a SIP stack plugs in](crate::sip_stacks) has the events of a dialog beside the calls, with an SDP crate.
 //!
+//! A session goes on in another process: see [`state`](crate::state).
+//!
 //! # What ends a call
 //!
 //! An answer without keys to an offer that needs them, keys in an answer to an offer without, a secure profile where SRTP is off, no common suite:

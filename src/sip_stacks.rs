@@ -30,6 +30,7 @@
 //! | our media moves | [`OurSide::at`](crate::sdes::OurSide::at) the new address | new key, rollover counters of 0, as RFC 4568 §7.1.4 asks |
 //! | [`needs_rekey`](crate::Sender::needs_rekey) | [`offer`](crate::sdes::Session::offer) with [a fresh key](crate::sdes::OurSide::with_fresh_key) | |
 //! | the stream goes on as [`PlainRtp`](crate::sdes::Outcome::PlainRtp), or [out of use](crate::sdes::Outcome::PortZero) | | drop sender and receiver |
+//! | another process is to go on | [`export_state`](crate::sdes::Session::export_state) after every exchange, and of both contexts | [`resume`](crate::sdes::Session::resume) there: see [`state`](crate::state) |
 //! | BYE | | drop session, sender and receiver: keys are wiped |
 //!
 //! A call over several sections has a session for each. One TLS hop is what [`Signalling`](crate::sdes::Signalling) asks about: over clear SIP

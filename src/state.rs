@@ -1,10 +1,13 @@
-//! Failover: the state of a sender or a receiver as bytes, with which another process goes on.
+//! Failover: the state of a sender, a receiver or a session of SDES as bytes, with which another process goes on.
 //!
 //! | what | where |
 //! |---|---|
 //! | the state, without keys | [`Sender::export_state`], [`Receiver::export_state`] |
 //! | a context that goes on with it, under the same keys | [`SenderBuilder::build_resumed`], [`ReceiverBuilder::build_resumed`] |
 //! | both with the master keys in the state | [`Sender::export_secret_state`], [`Receiver::export_secret_state`], [`Sender::resume_secret`], [`Receiver::resume_secret`] |
+//! | a session of SDES, without keys, and who goes on with it where the crypto lines are | [`Session::export_state`], [`Session::resume`] |
+//! | with its lines and keys in the state | [`Session::export_secret_state`], [`Session::resume_secret`] |
+//! | the contexts of a session that was resumed | [`Session::secret_sender_resumed`], [`Session::secret_receiver_resumed`] |
 //!
 //! # How a call survives its process
 //!
@@ -49,6 +52,52 @@
 //! # }
 //! ```
 //!
+//! # A whole call
+//!
+//! Under SDES a [`Session`](crate::sdes::Session) knows what is agreed and on its way, and which keys were there before. It is exported after every exchange, before the
+//! SDP that comes of it leaves, and the contexts after the changes that it says. The successor resumes the session, from a state with keys or from the crypto lines of the dialog's SDP, and the session
+//! has the keys and options for the contexts' states, which need none.
+//!
+//! ```
+//! use srtp_sdes::Margin;
+//! use srtp_sdes::sdes::{MediaSection, OurSide, Outcome, Policy, Session, Signalling};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let mut seed = 0;
+//! # let key = |suite| { seed += 1; srtp_sdes::MasterKey::generate_with(suite, |bytes| Ok::<_, std::fmt::Error>(bytes.fill(seed))) };
+//! let policy = Policy::compatible();
+//! let mut session = Session::new(&policy, Signalling::Secure);
+//! session.offer_with(OurSide::default(), key)?; // `offer` takes its keys from the operating system
+//! let answer = MediaSection {
+//!     transport: "RTP/SAVP",
+//!     port: 29078,
+//!     attributes: &["a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:TCkr9L8rtn4+aJXoeA1eiQcTAniJOvkYXUnZ5KTw"],
+//! };
+//! let Outcome::Srtp(changes) = session.answered(&answer, None)? else {
+//!     return Err("no SRTP".into());
+//! };
+//! let (mut sender, mut receiver) = (None, None);
+//! changes.apply(&mut sender, &mut receiver)?;
+//!
+//! // What the standby needs. The first is kept as keys are.
+//! let session_state = session.export_secret_state();
+//! let sender_state = sender.as_ref().map(|it| it.export_state()).ok_or("no sender")?;
+//! let receiver_state = receiver.as_ref().map(|it| it.export_state()).ok_or("no receiver")?;
+//! drop((session, sender, receiver));
+//!
+//! let mut session = Session::resume_secret(&session_state, &policy)?;
+//! let margin = Margin::packets(1000).ok_or("a margin of 1 to 16383")?;
+//! let sender = session.secret_sender_resumed(&sender_state, margin)?;
+//! let receiver = session.secret_receiver_resumed(&receiver_state)?;
+//! # let _ = (sender, receiver);
+//! // The dialog goes on: a re-offer has the line in use.
+//! # let key = |suite| srtp_sdes::MasterKey::generate_with(suite, |bytes| Ok::<_, std::fmt::Error>(bytes.fill(99)));
+//! let offer = session.offer_with(OurSide::default(), key)?;
+//! assert_eq!(offer.attributes().count(), 1);
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # What nobody but the caller can see to
 //!
 //! - That the state is the last one. An older one authenticates as well, and costs what the margin does not cover.
@@ -65,7 +114,7 @@
 //! |---|---|
 //! | 8 | `SRTPstat` |
 //! | 2 | the version of the format: 1 |
-//! | 1 | the kind: 1 sender, 2 receiver, 3 sender with keys, 4 receiver with keys |
+//! | 1 | the kind: 1 sender, 2 receiver, 3 sender with keys, 4 receiver with keys, 5 session, 6 session with keys |
 //! | 8 | the length of all of it, from the first byte to the last |
 //! | short | the name of the suite |
 //! | 3 × 1 | flags: UNENCRYPTED_SRTP, UNENCRYPTED_SRTCP, UNAUTHENTICATED_SRTP |
@@ -95,10 +144,29 @@
 //! receiver's is a window. What may begin anew is 8, the serial number of the first new key; 4, the rollover counter; a flag, whether that is likelier; 2, the size of windows; and for each plane 1, what the peer did (0 nothing yet, 1 went on, 2 began anew), and the
 //! windows beside the stream's, those of SRTP with what follows them.
 //!
+//! A session has, in place of what begins with the name of the suite:
+//!
+//! | bytes | what |
+//! |---|---|
+//! | 1 | flag: is the signalling secure |
+//! | 1 | the policy's cryptex, as above |
+//! | 1 | flag: has there been an offer |
+//! | 2 × maybe | where our media comes to, and the peer's: short, the 4 or 16 bytes of the IP address; 2, the port |
+//! | 2 × list | keys of ours and of the peer's: 16, by which each is recognised |
+//! | maybe | what is agreed: 2 flags, for a secure profile and for feedback; our line and the peer's; flag: have we a sender; 1, its cryptex |
+//! | 1 | the exchange: 0 none; 1 and our offer; 2 and what is prepared |
+//! | maybe | the offer of the INVITE, of which forks may come |
+//!
+//! A line is short, its text, in a state with keys, and else 20 bytes: a code, as below, over its text under its first key. An offer is 2 flags for its profile;
+//! a list of lines, at most 256, each with a flag: has its key no sender yet; maybe our address; flags: do new keys begin at 0, is it the first one, was it answered. What is prepared is, maybe, what will be agreed; both
+//! addresses; and 0 and what becomes of sender (0 to 4: keep, cryptex, re-key, start, missing) and receiver (0 to 3: keep, start, re-key with the kept rollover counter likelier, or 0), or 1 and
+//! plain RTP: 2 flags for its profile and maybe 4, a reason; or 2 for port 0.
+//!
 //! The code is an HMAC-SHA1 under a key of its own, which a master key gives with the label 0xfe of RFC 3711 §4.3.2; with several master keys it
 //! is the exclusive or of the codes of each. So a state is read where the very same master keys are, and nobody who lacks one of
 //! them can change a byte of it. It is verified before anything behind the length is read; in a state with keys, which anybody can make who has keys, before anything behind
-//! the keys. By what a key is recognised is 16 bytes under the label 0xff: neither shows anything of a key or a session key.
+//! the keys. For a session it takes the first keys of both lines in force; or of those that are prepared; or that of an offer. A session without lines is
+//! protected from damage alone. By what a key is recognised is 16 bytes under the label 0xff: neither shows anything of a key or a session key.
 //!
 //! Whatever changes in the bytes, or in what they mean, gets another version, and a version that is not known is refused.
 //!
@@ -108,6 +176,12 @@
 //! [`Receiver::export_state`]: crate::Receiver::export_state
 //! [`Receiver::export_secret_state`]: crate::Receiver::export_secret_state
 //! [`Receiver::resume_secret`]: crate::Receiver::resume_secret
+//! [`Session::export_state`]: crate::sdes::Session::export_state
+//! [`Session::export_secret_state`]: crate::sdes::Session::export_secret_state
+//! [`Session::resume`]: crate::sdes::Session::resume
+//! [`Session::resume_secret`]: crate::sdes::Session::resume_secret
+//! [`Session::secret_sender_resumed`]: crate::sdes::Session::secret_sender_resumed
+//! [`Session::secret_receiver_resumed`]: crate::sdes::Session::secret_receiver_resumed
 //! [`SenderBuilder::build_resumed`]: crate::SenderBuilder::build_resumed
 //! [`ReceiverBuilder::build_resumed`]: crate::ReceiverBuilder::build_resumed
 

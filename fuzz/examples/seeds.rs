@@ -104,7 +104,7 @@ const SIDES: [[u8; 14]; 3] = [
     [0x4c, 0x40, 0, 3, 1, 200, 3, 0x28, 1, 0, 7, 0, 0, 0],
 ];
 
-const DIALOGS: [&str; 7] = [
+const DIALOGS: [&str; 9] = [
     // Offer and answers, moved, re-keyed, and one of the peer's keys again.
     "o@@@\na@@@1 AES_CM_128_HMAC_SHA1_80 inline:#1\noHJ@\naH@@1 AES_CM_128_HMAC_SHA1_80 inline:#2\noHXA\naH@@1 AES_CM_128_HMAC_SHA1_80 inline:#1",
     // The peer's offers: services, MKIs, a downgrade, port 0, and back.
@@ -119,6 +119,10 @@ const DIALOGS: [&str; 7] = [
     "o@@@\nf@@@1 AES_CM_128_HMAC_SHA1_80 inline:#1\naA@@1 AES_CM_128_HMAC_SHA1_80 inline:#2\naA@@1 AES_CM_128_HMAC_SHA1_80 inline:#2\na@@@1 AES_CM_128_HMAC_SHA1_80 inline:#2\na@@@1 AES_CM_128_HMAC_SHA1_80 inline:#2",
     // Rebuilt.
     "s@@@1 AES_CM_128_HMAC_SHA1_80 inline:@1~1 AES_CM_128_HMAC_SHA1_80 inline:#1\no@@@\nr@@@\ns@@@1 AES_CM_128_HMAC_SHA1_80 inline:#5 KDR=3~1 AES_CM_128_HMAC_SHA1_80 inline:#1\no@@@\na@@@1 AES_CM_128_HMAC_SHA1_80 inline:#1\npD@@1 AES_CM_128_HMAC_SHA1_80 inline:#2\nc@@@",
+    // Cryptex comes and goes, under policies that have it.
+    "o@@@\na@@@1 AES_CM_128_HMAC_SHA1_80 inline:#1~!\np@@@1 AES_CM_128_HMAC_SHA1_80 inline:#1\nc@@@\np@@@1 AES_CM_128_HMAC_SHA1_80 inline:#1~!\nc@@@",
+    // Other processes go on: with an offer, with what is agreed, with an answer that waits.
+    "x@@@\no@@@\nx@@A\na@@@1 AES_CM_128_HMAC_SHA1_80 inline:#1\nx@@@\nx@@A\np@@@2 AES_CM_128_HMAC_SHA1_80 inline:#2\nx@@A\nx@@@\nc@@@\np@@@3 AES_CM_128_HMAC_SHA1_80 inline:#1\nx@@B",
 ];
 
 fn signalling(folder: &Path) -> io::Result<()> {

@@ -7,7 +7,9 @@ use srtp_sdes::sdes::{
     Changes, CryptoAttribute, MediaSection, OurSide, Outcome, Policy, Response, SenderChange,
     Session, Signalling, SrtpMode,
 };
-use srtp_sdes::{CryptoSuite, MasterKey, Overlap, ProtectError, Receiver, Sender, UnprotectError};
+use srtp_sdes::{
+    CryptoSuite, Margin, MasterKey, Overlap, ProtectError, Receiver, Sender, UnprotectError,
+};
 
 use crate::Input;
 use crate::negotiate::Side;
@@ -22,6 +24,8 @@ struct Dialog {
     receiver: Option<Receiver>,
     /// The keys that it has offered or that were in use: none of them is to be taken for a new one.
     known: Vec<Vec<u8>>,
+    /// All lines that it has sent or received.
+    seen: Vec<String>,
     /// Nobody keeps the contexts of a session that was rebuilt.
     is_restored: bool,
 }
@@ -162,6 +166,7 @@ impl Dialog {
             sender: None,
             receiver: None,
             known: Vec::new(),
+            seen: Vec::new(),
             is_restored: false,
         }
     }
@@ -178,6 +183,33 @@ impl Dialog {
         let bytes = keys.map(|key| key.secret_key_and_salt().to_vec());
         self.known.extend(bytes);
     }
+
+    /// Another process goes on with the session, and with nothing that was changed.
+    fn fail_over(&mut self, policy: &Policy, step: &Step<'_>) {
+        let secret = step.section & 1 == 1;
+        let state = match secret {
+            true => self.session.export_secret_state().to_vec(),
+            false => self.session.export_state(),
+        };
+        let resume = |state: &[u8]| match secret {
+            true => Session::resume_secret(state, policy),
+            false => Session::resume(state, policy, self.seen.iter().map(String::as_str)),
+        };
+        let mut changed = state.clone();
+        let at = usize::from(step.how) << 7 | usize::from(step.ours);
+        let at = at % changed.len();
+        changed[at] ^= 1 << (step.section >> 1 & 7);
+        assert!(resume(&changed).is_err());
+        assert!(resume(&state[..at]).is_err());
+        let resumed = resume(&state).expect("a state as it was");
+        assert_eq!(resumed.export_state(), self.session.export_state());
+        if let Some(sender) = self.sender.as_mut().filter(|_| !self.is_restored) {
+            let exported = sender.export_state();
+            let resumed = resumed.secret_sender_resumed(&exported, Margin::NONE);
+            *sender = resumed.expect("the sender of the session");
+        }
+        self.session = resumed;
+    }
 }
 
 impl World {
@@ -188,6 +220,7 @@ impl World {
         let had_leg = dialog.session.leg().is_some();
         let lines: Vec<String> = step.lines.iter().map(|line| self.filled(line)).collect();
         let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        dialog.seen.extend(lines.iter().map(|it| (*it).to_owned()));
         let transports = ["RTP/SAVP", "RTP/AVP", "RTP/SAVPF", "UDP/TLS/RTP/SAVP"];
         let section = MediaSection {
             transport: transports[usize::from(step.section & 3)],
@@ -207,6 +240,8 @@ impl World {
                         .map(CryptoAttribute::secret_copy)
                         .collect();
                     dialog.know(&lines);
+                    let lines = lines.iter().map(|it| it.secret_line().to_string());
+                    dialog.seen.extend(lines);
                 } else {
                     assert_eq!(dialog.state(), before);
                 }
@@ -225,6 +260,9 @@ impl World {
                             Response::Srtp { .. } | Response::PlainRtp(_) | Response::PortZero
                         );
                         assert_eq!(dialog.session.has_open_exchange(), is_prepared);
+                        if let Response::Srtp { attribute, .. } = &reply.response {
+                            dialog.seen.push(attribute.secret_line().to_string());
+                        }
                     }
                     Err(_) => assert_eq!(dialog.state(), before),
                 }
@@ -243,6 +281,7 @@ impl World {
                 if let Ok((session, outcome)) = forked {
                     let mut fork = Dialog::of(session);
                     fork.known.clone_from(&dialog.known);
+                    fork.seen.clone_from(&dialog.seen);
                     self.follow(&mut fork, outcome, false);
                     self.dialogs.push(fork);
                 }
@@ -250,6 +289,11 @@ impl World {
             }
             b's' => {
                 self.restore(&mut dialog, &section, step);
+                None
+            }
+            b'x' => {
+                dialog.fail_over(&self.policy, step);
+                assert_eq!(dialog.state(), before);
                 None
             }
             _ => None,
@@ -282,6 +326,8 @@ impl World {
         if let Ok(session) = restored {
             *dialog = Dialog::of(session);
             dialog.is_restored = true;
+            let lines = section.attributes.iter();
+            dialog.seen.extend(lines.map(|it| (*it).to_owned()));
             let leg = dialog.session.leg().expect("what was agreed");
             let ours = leg.ours.secret_copy();
             dialog.know([&ours]);

@@ -382,7 +382,8 @@ impl Session {
         }
     }
 
-    /// **Secret:** rebuilds a session from the sections that both sides sent last, keys included: in another process, for instance.
+    /// **Secret:** rebuilds a session from the sections that both sides sent last, keys included, where nothing else of it is left: what it
+    /// [exported](Self::export_state) says more.
     ///
     /// The contexts are not part of it. A sender that goes on under the old key has to know all of its rollover counters and indices; where it
     /// does not, [`offer`](Self::offer) with a [fresh key](OurSide::with_fresh_key) first. Keys from before these sections are not known; nor is

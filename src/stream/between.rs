@@ -28,7 +28,7 @@ impl Between {
         let since = progress.window.highest()?;
         let is_beyond = since < ahead && ahead <= PacketIndex::MAX.value();
         is_beyond.then_some(Self {
-            since: Some(since),
+            since,
             highest: ahead,
         })
     }

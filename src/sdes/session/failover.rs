@@ -8,6 +8,7 @@ use super::exported::{Lines, LinesOut};
 use super::{Agreement, Exchange, Session};
 use crate::error::StateError;
 use crate::sdes::attribute::{CryptoAttribute, Line, ParseMode};
+use crate::sdes::capabilities::{name_and_value, number_and_rest};
 use crate::sdes::decision;
 use crate::sdes::offer::Offer;
 use crate::sdes::policy::Policy;
@@ -41,7 +42,7 @@ impl Session {
     /// as it would have there, an answer that was prepared and waits for [`commit`](Self::commit), and keys that were given up, among it.
     ///
     /// `lines` are the crypto attributes of the sections that both sides sent, in the forms that a [`MediaSection`](super::super::MediaSection) has them in:
-    /// those in force, and all of an offer that is open or that forks may answer. More do no harm. `policy` is to be the one of before.
+    /// those in force, also as `a=acap` (RFC 5939), and all of an offer that is open or that forks may answer. More do no harm. `policy` is to be the one of before.
     ///
     /// What happened after the export is not known here: export after every exchange and before what it leads to leaves. An offer that left
     /// unexported is rolled back here; its keys are not known, and have to be used no more.
@@ -53,9 +54,10 @@ impl Session {
         policy: &Policy,
         lines: impl IntoIterator<Item = &'l str>,
     ) -> Result<Self, StateError> {
-        let parsed = lines
-            .into_iter()
-            .map(|text| CryptoAttribute::parse(text, ParseMode::Tolerant));
+        let parsed = lines.into_iter().map(|text| {
+            let text = capability(text).unwrap_or(text);
+            CryptoAttribute::parse(text, ParseMode::Tolerant)
+        });
         let usable = parsed.filter_map(|line| match line {
             Line::Usable(line) => Some((line.code(), line)),
             _ => None,
@@ -140,6 +142,13 @@ impl Session {
             (None, _, None) => Vec::new(),
         }
     }
+}
+
+/// The attribute that stands in an `a=acap` (RFC 5939 §3.4.1).
+fn capability(text: &str) -> Option<&str> {
+    let (name, value) = name_and_value(text);
+    let (_, attribute) = number_and_rest(value).filter(|_| name.eq_ignore_ascii_case("acap"))?;
+    Some(attribute)
 }
 
 impl Agreement {
