@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 
 use srtp_sdes::{
     Builder, Cryptex, CryptoSuite, EBitPolicy, KeyDerivationRate, Lifetime, MasterKey, Mki, Plane,
-    Receiver, ReplayWindowSize, Sender, SrtcpTag,
+    Receiver, ReceiverBuilder, ReplayWindowSize, Sender, SenderBuilder, SrtcpTag,
 };
 
 use crate::Input;
@@ -15,20 +15,20 @@ pub(crate) struct Setup {
     mki: usize,
     rate: Option<KeyDerivationRate>,
     tag: SrtcpTag,
-    window: ReplayWindowSize,
-    most_streams: usize,
-    initial_roc: u32,
-    lifetime: Option<Lifetime>,
+    pub(crate) window: u16,
+    pub(crate) most_streams: usize,
+    pub(crate) initial_roc: u32,
+    pub(crate) lifetime: Option<Lifetime>,
     unencrypted_srtp: bool,
     unencrypted_srtcp: bool,
     /// The receiver expects of SRTCP what the sender does not send.
     other_e_bit: bool,
     accept_either_e_bit: bool,
     unauthenticated_srtp: bool,
-    search_roc: bool,
+    pub(crate) search_roc: bool,
     pub(crate) either_tag: bool,
     headers: Headers,
-    first_srtcp_index_1: bool,
+    pub(crate) first_srtcp_index_1: bool,
 }
 
 /// What becomes of RTP headers.
@@ -76,7 +76,7 @@ impl Setup {
                 192 => Some(KeyDerivationRate::EVERY_PACKET),
                 _ => KeyDerivationRate::from_exponent(rate - 192),
             },
-            window: ReplayWindowSize::new(windows[usize::from(sizes % 4)]).unwrap(),
+            window: windows[usize::from(sizes % 4)],
             most_streams: [1, 2, 3, 1024][usize::from(sizes >> 2 & 3)],
             lifetime: match sizes >> 4 {
                 0..12 => None,
@@ -87,18 +87,28 @@ impl Setup {
     }
 
     pub(crate) fn sender(&self) -> Option<Sender> {
-        let mut builder = self.options(Sender::builder(self.key(0)));
+        self.sender_builder(0).build().ok()
+    }
+
+    /// With the keys of this generation.
+    pub(crate) fn sender_builder(&self, generation: u8) -> SenderBuilder {
+        let mut builder = self.options(Sender::builder(self.first_key(generation)), generation);
         if self.unencrypted_srtcp {
             builder = builder.unencrypted_srtcp();
         }
         if self.first_srtcp_index_1 {
             builder = builder.first_srtcp_index_1();
         }
-        builder.build().ok()
+        builder
     }
 
     pub(crate) fn receiver(&self) -> Option<Receiver> {
-        let mut builder = self.options(Receiver::builder(self.key(0)));
+        self.receiver_builder(0).build().ok()
+    }
+
+    /// With the keys of this generation.
+    pub(crate) fn receiver_builder(&self, generation: u8) -> ReceiverBuilder {
+        let mut builder = self.options(Receiver::builder(self.first_key(generation)), generation);
         if self.unencrypted_srtcp ^ self.other_e_bit {
             builder = builder.unencrypted_srtcp();
         }
@@ -111,14 +121,23 @@ impl Setup {
         if self.either_tag {
             builder = builder.accept_either_srtcp_tag();
         }
-        builder.build().ok()
+        builder
     }
 
     /// Selects another key than so far, if there are several.
     pub(crate) fn select(&self, sender: &mut Sender, n: u8) {
-        if self.mki > 0 {
+        if self.has_mki() {
             sender.select_key(&self.mki(n % 2)).unwrap();
         }
+    }
+
+    pub(crate) fn has_mki(&self) -> bool {
+        self.mki > 0
+    }
+
+    /// The first key of a generation. With MKIs there is another.
+    pub(crate) fn first_key(&self, generation: u8) -> MasterKey {
+        self.key(2 * generation)
     }
 
     /// Can anybody forge packets of this plane? The suite or the options say so by name.
@@ -155,9 +174,9 @@ impl Setup {
         !self.other_e_bit || self.accept_either_e_bit
     }
 
-    fn options<D>(&self, mut builder: Builder<D>) -> Builder<D> {
-        if self.mki > 0 {
-            builder = builder.add_key(self.key(1));
+    fn options<D>(&self, mut builder: Builder<D>, generation: u8) -> Builder<D> {
+        if self.has_mki() {
+            builder = builder.add_key(self.key(2 * generation + 1));
         }
         if let Some(rate) = self.rate {
             builder = builder.key_derivation_rate(rate);
@@ -177,17 +196,17 @@ impl Setup {
         };
         builder
             .srtcp_tag(self.tag)
-            .replay_window(self.window)
+            .replay_window(ReplayWindowSize::new(self.window).unwrap())
             .most_streams(NonZeroUsize::new(self.most_streams).unwrap())
             .initial_roc(self.initial_roc)
     }
 
-    fn key(&self, n: u8) -> MasterKey {
+    pub(crate) fn key(&self, n: u8) -> MasterKey {
         let bytes: Vec<u8> = (0..).take(self.suite.key_and_salt_len()).collect();
         let mut key_and_salt = bytes;
         key_and_salt
             .iter_mut()
-            .for_each(|byte| *byte = byte.wrapping_mul(89) ^ (0x3c + n));
+            .for_each(|byte| *byte = byte.wrapping_mul(89) ^ n.wrapping_add(0x3c));
         let mut key = MasterKey::new(self.suite, &key_and_salt).unwrap();
         if self.mki > 0 {
             key = key.with_mki(self.mki(n));
@@ -198,7 +217,7 @@ impl Setup {
         key
     }
 
-    fn mki(&self, n: u8) -> Mki {
+    pub(crate) fn mki(&self, n: u8) -> Mki {
         Mki::new(&vec![n; self.mki]).unwrap()
     }
 }
