@@ -2,17 +2,18 @@
 
 mod common;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 
+use common::model::{End, InFlight};
 use common::{PLANES, bytes, key, plain, protect, rtp};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use proptest::test_runner::TestRunner;
 use srtp_sdes::{
-    CryptoSuite, EBitPolicy, KeyDerivationRate, MasterKey, Mki, Plane, ProtectError, Receiver,
-    ReplayWindowSize, RocError, Sender, SrtcpTag, UnprotectError,
+    CryptoSuite, EBitPolicy, KeyDerivationRate, MasterKey, Mki, Plane, Receiver, ReplayWindowSize,
+    Sender, SrtcpTag, UnprotectError,
 };
 
 /// Runs `test` on `cases` values for each suite. A failure prints the smallest value that fails.
@@ -408,256 +409,6 @@ fn any_bytes_that_are_protected_come_back_under_any_options() {
 
 // ── Any schedule, against a model ──
 
-/// What a replay window is, in RFC 3711 §3.3.2: numbers seen, and how far back they matter.
-#[derive(Clone, Debug, Default)]
-struct Seen {
-    size: u64,
-    highest: Option<u64>,
-    numbers: BTreeSet<u64>,
-    /// Everything up to here counts as seen.
-    floor: Option<u64>,
-    /// Nothing but the highest number is left: what is not ahead is too old.
-    is_closed: bool,
-}
-
-#[derive(Debug, PartialEq)]
-enum Verdict {
-    Fresh,
-    Replayed,
-    TooOld,
-}
-
-impl Seen {
-    fn check(&self, index: u64) -> Verdict {
-        match self.highest {
-            None => Verdict::Fresh,
-            Some(highest) if index > highest => Verdict::Fresh,
-            Some(highest) if self.is_closed || index + self.size <= highest => Verdict::TooOld,
-            _ if self.floor >= Some(index) || self.numbers.contains(&index) => Verdict::Replayed,
-            _ => Verdict::Fresh,
-        }
-    }
-
-    fn mark(&mut self, index: u64) {
-        if self.is_closed {
-            self.floor = self.highest;
-            self.is_closed = false;
-        }
-        self.numbers.insert(index);
-        self.highest = self.highest.max(Some(index));
-    }
-}
-
-/// One SSRC at one end.
-#[derive(Clone, Debug, Default)]
-struct Stream {
-    rtp: Seen,
-    rtcp: Seen,
-    pending_roc: Option<u32>,
-    is_removed: bool,
-}
-
-impl Stream {
-    fn seen(&mut self, plane: Plane) -> &mut Seen {
-        match plane {
-            Plane::Rtp => &mut self.rtp,
-            Plane::Rtcp => &mut self.rtcp,
-        }
-    }
-
-    fn roc(&self) -> Option<u32> {
-        let reached = self.rtp.highest.map(|highest| (highest >> 16) as u32);
-        self.pending_roc.or(reached)
-    }
-}
-
-/// One end: which master key it is at, and its streams.
-#[derive(Debug)]
-struct End {
-    generation: u8,
-    window: u64,
-    most: usize,
-    streams: BTreeMap<u32, Stream>,
-}
-
-impl End {
-    fn new(window: u64, most: usize) -> Self {
-        Self {
-            generation: 0,
-            window,
-            most,
-            streams: BTreeMap::new(),
-        }
-    }
-
-    /// The stream, if there is one or room for one.
-    fn stream(&mut self, ssrc: u32) -> Option<&mut Stream> {
-        if !self.streams.contains_key(&ssrc) && self.streams.len() == self.most {
-            return None;
-        }
-        let size = self.window;
-        Some(self.streams.entry(ssrc).or_insert_with(|| {
-            let seen = || Seen {
-                size,
-                ..Seen::default()
-            };
-            Stream {
-                rtp: seen(),
-                rtcp: seen(),
-                ..Stream::default()
-            }
-        }))
-    }
-
-    fn accept(&mut self, plane: Plane, ssrc: u32, index: u64) {
-        let stream = self.stream(ssrc).unwrap();
-        stream.seen(plane).mark(index);
-        stream.is_removed = false;
-        if plane == Plane::Rtp {
-            stream.pending_roc = None;
-        }
-    }
-
-    fn rekey(&mut self, generation: u8) {
-        self.generation = generation;
-        self.streams.retain(|_, stream| !stream.is_removed);
-    }
-
-    fn remove(&mut self, ssrc: u32) -> bool {
-        let Some(stream) = self.streams.get_mut(&ssrc) else {
-            return false;
-        };
-        if stream.is_removed {
-            return false;
-        }
-        if stream.rtp.highest.is_none() && stream.rtcp.highest.is_none() {
-            self.streams.remove(&ssrc);
-            return true;
-        }
-        stream.is_removed = true;
-        stream.pending_roc = None;
-        stream.rtp.is_closed = true;
-        stream.rtcp.is_closed = true;
-        true
-    }
-
-    /// Takes a removed stream back, unless it is further on.
-    fn set_roc(&mut self, ssrc: u32, roc: u32) -> Result<(), RocError> {
-        let most = self.most;
-        let stream = self.stream(ssrc);
-        let stream = stream.ok_or(RocError::TooManyStreams { ssrc, most })?;
-        stream.pending_roc = match stream.rtp.highest.map(|highest| (highest >> 16) as u32) {
-            Some(reached) if roc < reached => {
-                return Err(RocError::Backwards { ssrc, roc: reached });
-            }
-            Some(reached) if roc == reached => None,
-            _ => Some(roc),
-        };
-        stream.is_removed = false;
-        Ok(())
-    }
-
-    fn ssrcs(&self) -> impl Iterator<Item = u32> {
-        let present = self.streams.iter().filter(|(_, stream)| !stream.is_removed);
-        present.map(|(ssrc, _)| *ssrc)
-    }
-
-    fn roc(&self, ssrc: u32) -> Option<u32> {
-        self.streams.get(&ssrc).and_then(Stream::roc)
-    }
-
-    /// What a sender says to the next packet: the index that it takes, or why not.
-    fn send(&mut self, plane: Plane, ssrc: u32, seq: u16) -> Result<u64, ProtectError> {
-        let most = self.most;
-        let too_old = ProtectError::IndexTooOld { ssrc, seq };
-        let stream = self.stream(ssrc);
-        let stream = stream.ok_or(ProtectError::TooManyStreams { ssrc, most })?;
-        let index = match (plane, stream.pending_roc, stream.rtp.highest) {
-            (Plane::Rtcp, _, _) => stream.rtcp.highest.map_or(0, |last| last + 1),
-            (_, Some(roc), _) => (u64::from(roc) << 16) + u64::from(seq),
-            (_, None, None) => u64::from(seq),
-            (_, None, Some(highest)) => {
-                let step = seq.wrapping_sub(highest as u16) as i16;
-                highest.checked_add_signed(i64::from(step)).ok_or(too_old)?
-            }
-        };
-        match stream.seen(plane).check(index) {
-            Verdict::Fresh => {
-                self.accept(plane, ssrc, index);
-                Ok(index)
-            }
-            Verdict::Replayed => Err(ProtectError::IndexReused { ssrc, index }),
-            Verdict::TooOld => Err(too_old),
-        }
-    }
-
-    /// What a receiver says to a packet that nobody tampered with: the index that it takes it for, or why not.
-    fn receive(
-        &mut self,
-        packet: &InFlight,
-        is_authenticated: bool,
-    ) -> Result<u64, UnprotectError> {
-        let InFlight {
-            plane, ssrc, index, ..
-        } = *packet;
-        let (generation, most) = (self.generation, self.most);
-        let is_known = self.streams.contains_key(&ssrc);
-        let mut unknown = Stream::default();
-        let stream = self.streams.get_mut(&ssrc).unwrap_or(&mut unknown);
-        let highest = stream.seen(plane).highest;
-        let too_old = UnprotectError::TooOld {
-            ssrc,
-            highest: highest.unwrap_or_default(),
-        };
-        let guess = match (plane, stream.pending_roc, highest) {
-            (Plane::Rtcp, _, _) => index,
-            (_, Some(roc), _) => (u64::from(roc) << 16) + (index & 0xffff),
-            (_, None, None) => index & 0xffff,
-            // RFC 3711 §3.3.1: the closest of the indices that end in the sequence number; of two, the one
-            // under the same ROC, since the comparisons of appendix A are strict.
-            (_, None, Some(highest)) => [0, -1, 1]
-                .into_iter()
-                .map(|roll| (highest as i64 >> 16 << 16) + (roll << 16) + (index & 0xffff) as i64)
-                .min_by_key(|guess| (guess - highest as i64).abs())
-                .and_then(|guess| u64::try_from(guess).ok())
-                .ok_or(too_old)?,
-        };
-        match stream.seen(plane).check(guess) {
-            Verdict::Fresh => {}
-            Verdict::Replayed => return Err(UnprotectError::Replayed { ssrc, index: guess }),
-            Verdict::TooOld => return Err(too_old),
-        }
-        if is_authenticated && (generation, index) != (packet.generation, guess) {
-            return Err(UnprotectError::AuthenticationFailed { ssrc });
-        }
-        if let (false, None, Some(highest)) = (is_authenticated, stream.pending_roc, highest)
-            && guess > highest + (1 << 14)
-        {
-            let index = guess;
-            return Err(UnprotectError::JumpTooFar {
-                ssrc,
-                index,
-                highest,
-            });
-        }
-        if !is_known && self.streams.len() == most {
-            return Err(UnprotectError::TooManyStreams { ssrc, most });
-        }
-        self.accept(plane, ssrc, guess);
-        Ok(guess)
-    }
-}
-
-#[derive(Clone, Debug)]
-struct InFlight {
-    plane: Plane,
-    ssrc: u32,
-    index: u64,
-    generation: u8,
-    protected: Vec<u8>,
-    packet: Vec<u8>,
-}
-
 /// One thing that happens. Which packet is meant is drawn from those on their way.
 #[derive(Clone, Debug)]
 enum Event {
@@ -682,6 +433,8 @@ enum Event {
         ssrc: u32,
         step: i64,
     },
+    /// The receiver lets a stream begin anew, in one plane.
+    Restart(Plane, u32),
 }
 
 fn event() -> impl Strategy<Value = Event> {
@@ -715,6 +468,7 @@ fn event() -> impl Strategy<Value = Event> {
             ssrc,
             step,
         }),
+        1 => (plane(), ssrc()).prop_map(|(plane, ssrc)| Event::Restart(plane, ssrc)),
     ]
 }
 
@@ -851,6 +605,15 @@ impl World {
                 if rx {
                     prop_assert_eq!(self.rx.set_roc(ssrc, roc), self.rx_model.set_roc(ssrc, roc));
                 }
+            }
+            Event::Restart(Plane::Rtp, ssrc) => {
+                let roc = self.tx_model.roc(ssrc).unwrap_or(0);
+                let expected = self.rx_model.restart_rtp(ssrc, roc);
+                prop_assert_eq!(self.rx.restart_rtp(ssrc, roc), expected);
+            }
+            Event::Restart(Plane::Rtcp, ssrc) => {
+                let expected = self.rx_model.restart_rtcp(ssrc);
+                prop_assert_eq!(self.rx.restart_rtcp(ssrc), expected);
             }
         }
         self.compare()

@@ -4,8 +4,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 use srtp_sdes::sdes::{
-    CryptoAttribute, Line, ParseMode, Profile, SkipReason, Verdict, sections, session_level_crypto,
-    with_secret_lines,
+    CryptoAttribute, Line, ParseMode, Profile, SkipReason, Verdict, sections, session_attributes,
+    session_level_crypto, with_secret_lines,
 };
 
 const KEY: &str = "inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz";
@@ -111,6 +111,7 @@ fn any_line_end_ends_a_line() {
     for end in ["\r\n", "\n", "\r", "\r\r\n"] {
         let sdp = [
             "v=0",
+            "a=of-session",
             "m=audio 4000 RTP/AVP 0",
             "a=x",
             "m=audio 5000 RTP/AVP 0",
@@ -123,6 +124,7 @@ fn any_line_end_ends_a_line() {
             .map(|it| (it.port, &it.attributes[..]))
             .collect();
         assert_eq!(seen, [(4000, &["a=x"][..]), (5000, &["a=y"])], "{end:?}");
+        assert_eq!(session_attributes(&sdp), ["a=of-session"], "{end:?}");
     }
 }
 

@@ -1,6 +1,7 @@
 //! Writes scripts to begin with into `corpus/`: every suite, plain and with options, around packets from `../vectors/`.
 //! What the bytes mean is said by `src/setup.rs`, `src/receive.rs` and `src/send.rs`; by `src/negotiate.rs` for the offers and
-//! answers among the vectors, each under a few policies, beside lines as they are; by `src/session.rs` for dialogs.
+//! answers among the vectors, each under a few policies, beside lines as they are; by `src/session.rs` for dialogs; by `src/header.rs`,
+//! `src/schedule.rs` and `src/sdp.rs`. No target may be without any.
 
 use std::path::Path;
 use std::{fs, io};
@@ -61,7 +62,115 @@ fn main() -> io::Result<()> {
         }
     }
     exported(folder)?;
-    signalling(folder)
+    headers(folder)?;
+    schedules(folder)?;
+    texts(folder)?;
+    signalling(folder)?;
+    every_target_has_some(folder)
+}
+
+/// Suite and what becomes of the header, then a packet: those that other software made, with header extensions of all kinds among them.
+fn headers(folder: &Path) -> io::Result<()> {
+    let seeds = folder.join("corpus/header");
+    fs::create_dir_all(&seeds)?;
+    let vectors = folder.join("../vectors/libsrtp");
+    for name in ["main", "rfc6904-many", "cryptex"] {
+        for suite in ["AES_CM_128_HMAC_SHA1_80", "AEAD_AES_128_GCM"] {
+            let text = fs::read_to_string(vectors.join(format!("{suite}.{name}.json")))?;
+            for (n, packet) in packets(&text, "plain_hex").iter().enumerate() {
+                for (m, first) in (0..SUITES)
+                    .flat_map(|it| (0..4).map(move |n| [it, n]))
+                    .enumerate()
+                {
+                    let seed = [&first[..], packet].concat();
+                    fs::write(seeds.join(format!("{suite}-{name}-{n}-{m}")), seed)?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Steps of `src/schedule.rs`: packets of both planes in order, late, twice and changed, around each of the other things that happen.
+fn schedules(folder: &Path) -> io::Result<()> {
+    let seeds = folder.join("corpus/schedule");
+    fs::create_dir_all(&seeds)?;
+    let packets = [
+        // Four packets; the last three arrive, then the first, then one again, and one changed.
+        [0, 0x41, 0, 1, 0, 0x41, 0, 1, 0, 0x40, 0, 1, 0, 0x41, 0, 1].as_slice(),
+        &[10, 0, 10, 1, 10, 2, 10, 3, 10, 1, 19, 0, 0, 9, 0x55],
+    ];
+    // Re-keys, a peer that begins anew, the end of an overlap, the second key, removal, counters set, restarts.
+    let events: [&[u8]; 12] = [
+        &[23],
+        &[24, 252],
+        &[24, 253],
+        &[24, 254],
+        &[26, 252],
+        &[26, 253],
+        &[24, 50, 27],
+        &[28, 1],
+        &[29, 2, 0],
+        &[30, 0x22, 0],
+        &[31, 1, 0],
+        &[31, 0, 0],
+    ];
+    for suite in 0..SUITES {
+        for (n, options) in OPTIONS.iter().enumerate() {
+            let mut seed = vec![suite];
+            seed.extend(options);
+            for event in events.iter().cycle().skip(n).take(6) {
+                seed.extend(packets.concat());
+                seed.extend(*event);
+                // What was late comes behind it.
+                seed.extend([10, 1, 10, 2]);
+            }
+            fs::write(seeds.join(format!("suite-{suite}-options-{n}")), seed)?;
+        }
+    }
+    Ok(())
+}
+
+/// Section, profile and a policy, then an SDP text.
+fn texts(folder: &Path) -> io::Result<()> {
+    let seeds = folder.join("corpus/sdp");
+    fs::create_dir_all(&seeds)?;
+    let vectors = folder.join("../vectors/sdes");
+    let cases: Vec<Value> =
+        serde_json::from_str(&fs::read_to_string(vectors.join("negotiation.json"))?)?;
+    let mut texts: Vec<String> = Vec::new();
+    for case in &cases {
+        let both = [&case["offer"], &case["answer"]];
+        texts.extend(both.iter().filter_map(|it| it.as_str()).map(str::to_owned));
+    }
+    for entry in fs::read_dir(&vectors)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|it| it == "sdp") {
+            texts.push(fs::read_to_string(path)?);
+        }
+    }
+    for (n, text) in texts.iter().enumerate() {
+        for (m, sides) in SIDES.iter().enumerate() {
+            let seed = [&[0, m as u8], &sides[..7], text.as_bytes()].concat();
+            fs::write(seeds.join(format!("text-{n}-{m}")), seed)?;
+        }
+    }
+    Ok(())
+}
+
+fn every_target_has_some(folder: &Path) -> io::Result<()> {
+    for target in fs::read_dir(folder.join("fuzz_targets"))? {
+        let target = target?.path();
+        let seeds = folder
+            .join("corpus")
+            .join(target.file_stem().unwrap_or_default());
+        let has_some = fs::read_dir(&seeds).is_ok_and(|mut seeds| seeds.next().is_some());
+        if !has_some {
+            let text = format!("no seeds for {}", target.display());
+            return Err(io::Error::other(text));
+        }
+    }
+    Ok(())
 }
 
 /// Histories, and what is done to the state: nothing, flips, cuts, with and without the keys. See `import_state`.

@@ -5,17 +5,29 @@
 //! that it cannot guess.
 
 mod crypto_line;
+mod header;
 mod input;
 mod negotiate;
 mod receive;
+mod schedule;
+mod sdp;
 mod send;
 mod session;
 mod setup;
 mod state;
 
+// The models are those of the crate's own tests.
+#[path = "../../tests/common/model.rs"]
+mod model;
+#[path = "../../tests/common/oracle.rs"]
+mod oracle;
+
 pub use crypto_line::crypto_line;
+pub use header::header;
 pub use negotiate::negotiate;
 pub use receive::receive;
+pub use schedule::schedule;
+pub use sdp::sdp;
 pub use send::send;
 pub use session::session;
 pub use state::import_state;

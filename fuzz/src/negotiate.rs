@@ -138,7 +138,7 @@ impl Side {
 }
 
 /// Keys that are all different, and the same in each run.
-fn keys() -> impl FnMut(CryptoSuite) -> Result<MasterKey, Infallible> {
+pub(crate) fn keys() -> impl FnMut(CryptoSuite) -> Result<MasterKey, Infallible> {
     let mut n = 0u8;
     move |suite| {
         n += 1;

@@ -202,7 +202,7 @@ impl Script<'_> {
 
 /// Which method opens a packet.
 #[derive(Clone, Copy, Debug)]
-enum Way {
+pub(crate) enum Way {
     InPlace,
     Into,
     IntoTooSmall,
@@ -223,10 +223,10 @@ impl From<u8> for Way {
 }
 
 /// The plain packet, unless it was only verified.
-type Opened = Result<Option<Vec<u8>>, UnprotectError>;
+pub(crate) type Opened = Result<Option<Vec<u8>>, UnprotectError>;
 
 /// Opens `packet` in some way. Checks that nothing changes with an error, and no byte that should not without one.
-fn open(receiver: &mut Receiver, plane: Plane, way: Way, packet: &[u8]) -> Opened {
+pub(crate) fn open(receiver: &mut Receiver, plane: Plane, way: Way, packet: &[u8]) -> Opened {
     let before = state(receiver);
     let is_rtp = plane == Plane::Rtp;
     let opened = match way {
@@ -286,7 +286,7 @@ fn open(receiver: &mut Receiver, plane: Plane, way: Way, packet: &[u8]) -> Opene
 }
 
 /// What can be seen of a receiver's state, without statistics.
-fn state(receiver: &Receiver) -> (Vec<(u32, Option<u32>)>, Vec<KeyUsage>) {
+pub(crate) fn state(receiver: &Receiver) -> (Vec<(u32, Option<u32>)>, Vec<KeyUsage>) {
     let streams = receiver.ssrcs().map(|ssrc| (ssrc, receiver.roc(ssrc)));
     let keys = receiver.keys().map(|(_, usage)| usage);
     (streams.collect(), keys.collect())

@@ -15,21 +15,21 @@ pub(crate) struct Setup {
     mki: usize,
     rate: Option<KeyDerivationRate>,
     tag: SrtcpTag,
-    window: ReplayWindowSize,
-    most_streams: usize,
-    initial_roc: u32,
-    lifetime: Option<Lifetime>,
+    pub(crate) window: u16,
+    pub(crate) most_streams: usize,
+    pub(crate) initial_roc: u32,
+    pub(crate) lifetime: Option<Lifetime>,
     unencrypted_srtp: bool,
     unencrypted_srtcp: bool,
     /// The receiver expects of SRTCP what the sender does not send.
     other_e_bit: bool,
     accept_either_e_bit: bool,
     unauthenticated_srtp: bool,
-    search_roc: bool,
+    pub(crate) search_roc: bool,
     pub(crate) either_tag: bool,
     headers: Headers,
     roc_carry: Option<Carry>,
-    first_srtcp_index_1: bool,
+    pub(crate) first_srtcp_index_1: bool,
 }
 
 /// Which packets carry their rollover counter, and what of a tag that takes.
@@ -115,7 +115,7 @@ impl Setup {
                 192 => Some(KeyDerivationRate::EVERY_PACKET),
                 _ => KeyDerivationRate::from_exponent(rate - 192),
             },
-            window: ReplayWindowSize::new(windows[usize::from(sizes % 4)]).unwrap(),
+            window: windows[usize::from(sizes % 4)],
             most_streams: [1, 2, 3, 1024][usize::from(sizes >> 2 & 3)],
             lifetime: match sizes >> 4 {
                 0..12 => None,
@@ -127,15 +127,12 @@ impl Setup {
     }
 
     pub(crate) fn sender(&self) -> Option<Sender> {
-        self.sender_builder().build().ok()
+        self.sender_builder(0).build().ok()
     }
 
-    pub(crate) fn receiver(&self) -> Option<Receiver> {
-        self.receiver_builder().build().ok()
-    }
-
-    pub(crate) fn sender_builder(&self) -> SenderBuilder {
-        let mut builder = self.options(Sender::builder(self.key(0)));
+    /// With the keys of this generation.
+    pub(crate) fn sender_builder(&self, generation: u8) -> SenderBuilder {
+        let mut builder = self.options(Sender::builder(self.first_key(generation)), generation);
         if self.unencrypted_srtcp {
             builder = builder.unencrypted_srtcp();
         }
@@ -145,8 +142,13 @@ impl Setup {
         builder
     }
 
-    pub(crate) fn receiver_builder(&self) -> ReceiverBuilder {
-        let mut builder = self.options(Receiver::builder(self.key(0)));
+    pub(crate) fn receiver(&self) -> Option<Receiver> {
+        self.receiver_builder(0).build().ok()
+    }
+
+    /// With the keys of this generation.
+    pub(crate) fn receiver_builder(&self, generation: u8) -> ReceiverBuilder {
+        let mut builder = self.options(Receiver::builder(self.first_key(generation)), generation);
         if self.unencrypted_srtcp ^ self.other_e_bit {
             builder = builder.unencrypted_srtcp();
         }
@@ -170,9 +172,26 @@ impl Setup {
 
     /// Selects another key than so far, if there are several.
     pub(crate) fn select(&self, sender: &mut Sender, n: u8) {
-        if self.mki > 0 {
+        if self.has_mki() {
             sender.select_key(&self.mki(n % 2)).unwrap();
         }
+    }
+
+    /// The same where every packet is placed by estimate.
+    pub(crate) fn without_roc_carry(self) -> Self {
+        Self {
+            roc_carry: None,
+            ..self
+        }
+    }
+
+    pub(crate) fn has_mki(&self) -> bool {
+        self.mki > 0
+    }
+
+    /// The first key of a generation. With MKIs there is another.
+    pub(crate) fn first_key(&self, generation: u8) -> MasterKey {
+        self.key(2 * generation)
     }
 
     /// Can anybody forge packets of this plane? The suite or the options say so by name.
@@ -225,9 +244,9 @@ impl Setup {
         !self.other_e_bit || self.accept_either_e_bit
     }
 
-    fn options<D>(&self, mut builder: Builder<D>) -> Builder<D> {
-        if self.mki > 0 {
-            builder = builder.add_key(self.key(1));
+    fn options<D>(&self, mut builder: Builder<D>, generation: u8) -> Builder<D> {
+        if self.has_mki() {
+            builder = builder.add_key(self.key(2 * generation + 1));
         }
         if let Some(rate) = self.rate {
             builder = builder.key_derivation_rate(rate);
@@ -250,17 +269,17 @@ impl Setup {
         };
         builder
             .srtcp_tag(self.tag)
-            .replay_window(self.window)
+            .replay_window(ReplayWindowSize::new(self.window).unwrap())
             .most_streams(NonZeroUsize::new(self.most_streams).unwrap())
             .initial_roc(self.initial_roc)
     }
 
-    fn key(&self, n: u8) -> MasterKey {
+    pub(crate) fn key(&self, n: u8) -> MasterKey {
         let bytes: Vec<u8> = (0..).take(self.suite.key_and_salt_len()).collect();
         let mut key_and_salt = bytes;
         key_and_salt
             .iter_mut()
-            .for_each(|byte| *byte = byte.wrapping_mul(89) ^ (0x3c + n));
+            .for_each(|byte| *byte = byte.wrapping_mul(89) ^ n.wrapping_add(0x3c));
         let mut key = MasterKey::new(self.suite, &key_and_salt).unwrap();
         if self.mki > 0 {
             key = key.with_mki(self.mki(n));
@@ -271,7 +290,7 @@ impl Setup {
         key
     }
 
-    fn mki(&self, n: u8) -> Mki {
+    pub(crate) fn mki(&self, n: u8) -> Mki {
         Mki::new(&vec![n; self.mki]).unwrap()
     }
 }

@@ -36,11 +36,11 @@ pub fn import_state(input: &[u8]) {
         receiver.export_secret_state(&keys).unwrap(),
     );
     let resumed_sender = change.resume(&states.0, &keys, |state| {
-        let resumed = setup.sender_builder().build_resumed(state, Margin::NONE);
+        let resumed = setup.sender_builder(0).build_resumed(state, Margin::NONE);
         resumed.ok().map(|it| (it.export_state(), it))
     });
     let resumed_receiver = change.resume(&states.1, &keys, |state| {
-        let resumed = setup.receiver_builder().build_resumed(state);
+        let resumed = setup.receiver_builder(0).build_resumed(state);
         resumed.ok().map(|it| (it.export_state(), it))
     });
     let by_itself = change.resume(&secret_states.0, &keys, |state| {
@@ -103,7 +103,7 @@ fn check_margin(setup: &Setup, sender: &Sender, packets: u16) {
     };
     // A state that somebody changed need not be one of this setup.
     let Ok(resumed) = setup
-        .sender_builder()
+        .sender_builder(0)
         .build_resumed(&sender.export_state(), margin)
     else {
         return;

@@ -3,18 +3,20 @@
 
 use alloc::{collections::BTreeMap, vec::Vec};
 
+use super::sdp::lines;
+
 /// The greatest number of a capability or configuration.
 const MAX_NUMBER: u32 = 0x7fff_ffff;
 
 /// What must not stand inside a capability (§3.4.1).
 const OF_NEGOTIATION: [&str; 6] = ["csup", "creq", "acap", "tcap", "pcfg", "acfg"];
 
-/// The attribute lines before the first `m=` line of an SDP text, without their ends: what
+/// The attribute lines before the first `m=` line of an SDP text, without their ends, as [`sections`](super::sections) has lines: what
 /// [`Answer::in_session_with`](super::Answer::in_session_with) takes beside a section.
 #[must_use]
 pub fn session_attributes(sdp: &str) -> Vec<&str> {
-    sdp.split('\n')
-        .map(without_end)
+    lines(sdp)
+        .map(|(line, _)| line)
         .take_while(|line| !line.starts_with("m="))
         .filter(|line| line.starts_with("a="))
         .collect()

@@ -112,7 +112,7 @@ pub fn session_level_crypto(sdp: &str) -> Vec<Diagnosis> {
 }
 
 /// The lines of a text, each with its end: CRLF, or LF as RFC 8866 §5 wants it tolerated, or CR, which some stacks take too.
-fn lines(sdp: &str) -> impl Iterator<Item = (&str, &str)> {
+pub(super) fn lines(sdp: &str) -> impl Iterator<Item = (&str, &str)> {
     let mut rest = sdp;
     core::iter::from_fn(move || {
         let at = rest.find(['\r', '\n']).unwrap_or(rest.len());

@@ -1,6 +1,7 @@
 //! What several tests need: vectors, packets, contexts.
 #![allow(dead_code, reason = "each test file uses its own part of this")]
 
+pub mod model;
 pub mod oracle;
 
 use std::path::PathBuf;
