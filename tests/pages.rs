@@ -71,3 +71,31 @@ fn every_file_and_folder_that_the_readme_names_as_proof_exists() {
         );
     }
 }
+
+#[test]
+fn every_promise_of_the_readme_names_breaks_that_are_made_to_see_its_tests_fail() {
+    let readme = read("README.md");
+    let made = read("tests/mutations/mutations.py");
+    let (_, section) = readme.split_once("## What it promises").unwrap();
+    let (section, _) = section.split_once("\n## ").unwrap();
+    let rows = section.lines().filter(|line| line.starts_with('|'));
+    let rows: Vec<Vec<&str>> = rows.map(|row| row.split(" | ").collect()).skip(2).collect();
+    assert!(rows.len() >= 16, "{} rows", rows.len());
+    for row in rows {
+        let [claim, _, breaks] = row[..] else {
+            panic!("{row:?} has other columns");
+        };
+        let mut file = "";
+        for one in breaks.trim_end_matches(" |").split("; ") {
+            let mut text = one;
+            if let Some((name, rest)) = one.strip_prefix('`').and_then(|it| it.split_once("`: ")) {
+                (file, text) = (name, rest);
+            }
+            assert!(file.ends_with(".rs"), "{claim}: {breaks}");
+            let at = made.find(text);
+            let at = at.unwrap_or_else(|| panic!("{claim}: nothing makes \"{text}\""));
+            let mutation = made[at..].get(..300).unwrap_or(&made[at..]);
+            assert!(mutation.contains(file), "{text}: not in {file}");
+        }
+    }
+}

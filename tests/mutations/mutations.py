@@ -1,0 +1,131 @@
+"""One-line breaks of the code, and the test that sees each."""
+
+from dataclasses import dataclass
+
+
+@dataclass
+class Mutation:
+    # What is broken, as the README's table has it.
+    says: str
+    file: str
+    old: str
+    new: str
+    # The name of an integration test, or of what else `command` knows.
+    test: str
+
+    def words(self):
+        if self.test == "differential":
+            manifest = "tests/peers/differential/Cargo.toml"
+            return ["--release", "--manifest-path", manifest]
+        if self.test == "no_std":
+            return ["--manifest-path", "tests/no_std/Cargo.toml"]
+        return ["--test", self.test]
+
+    def build(self):
+        if self.test == "peers":
+            return ["cargo", "build", "--quiet", "--example", "encrypt_pcap"]
+        if self.test == "no_std":
+            # That it links is what is tested: the crate alone has to compile.
+            return ["cargo", "check", "--quiet", "--no-default-features"]
+        return ["cargo", "build" if self.test == "differential" else "test", "--quiet", *self.words()] + (
+            [] if self.test == "differential" else ["--no-run"]
+        )
+
+    def command(self):
+        if self.test == "peers":
+            suite = "AES_CM_128_HMAC_SHA1_80"
+            run = f"tests/peers/decrypt_elsewhere.py $CARGO_TARGET_DIR/debug/examples/encrypt_pcap vectors/captures/plain_call.pcap --suite {suite}"
+            return ["sh", "-c", f"cargo build --quiet --example encrypt_pcap && /usr/bin/python3 {run}"]
+        if self.test == "differential":
+            return ["cargo", "run", "--quiet", *self.words(), "--", "--seed", "1"]
+        if self.test == "no_std":
+            return ["cargo", "run", "--quiet", *self.words()]
+        return ["cargo", "test", "--quiet", *self.words()]
+
+
+# Of these the README names the first.
+ELSEWHERE = "SRTCP keys for another label, and ten more"
+
+MUTATIONS = [
+    Mutation("the labels of SRTCP keys begin at 4", "src/kdf.rs", "Plane::Rtcp => 3,", "Plane::Rtcp => 4,", "vectors"),
+    Mutation("counter mode begins 8 bits late", "src/transform/counter_mode.rs", "at.ssrc_and_index()) << 16", "at.ssrc_and_index()) << 8", "peers"),
+    Mutation(
+        "every tag is right", "src/transform.rs",
+        "tag_is_right.then_some(Self { position, origin })", "(tag_is_right | true).then_some(Self { position, origin })", "forgery",
+    ),
+    Mutation(
+        "a vector stays lengthened when its packet is refused", "src/sender/path.rs",
+        "packet.truncate(sealed.unwrap_or(len));", "packet.truncate(sealed.unwrap_or(packet.len()));", "wire",
+    ),
+    Mutation("marking an index forgets the 63 beside it", "src/replay.rs", "*block |= bit(index);", "*block = bit(index);", "replay"),
+    Mutation(
+        "a roll-over counts as two", "src/index.rs",
+        "roc.checked_add(1).ok_or", "roc.checked_add(2).ok_or", "roc",
+    ),
+    Mutation(
+        "a key ends when both planes have ended", "src/ring.rs",
+        "self.rtp_packets >= self.rtp_limit || self.rtcp_packets >= self.rtcp_limit",
+        "self.rtp_packets >= self.rtp_limit && self.rtcp_packets >= self.rtcp_limit", "keys",
+    ),
+    Mutation(
+        "the first new key counts as an old one", "src/stream/rekeyed.rs",
+        "serial >= self.anew.since", "serial > self.anew.since", "overlap",
+    ),
+    Mutation(
+        "elements of the one-byte form end one byte early", "src/transform/header_ext.rs",
+        "(id, length) => self.begin(id, length + 1),", "(id, length) => self.begin(id, length),", "header_ext",
+    ),
+    Mutation(
+        "the extension's header moves the wrong way", "src/header.rs",
+        "moved.rotate_right(EXTENSION_HEADER);", "moved.rotate_left(EXTENSION_HEADER);", "cryptex",
+    ),
+    Mutation(
+        "odd indices get a new window", "src/replay.rs",
+        "if self.blocks.is_empty() {", "if self.blocks.is_empty() || index % 2 == 1 {", "no_alloc",
+    ),
+    Mutation(
+        "the crate links the standard library", "src/lib.rs",
+        '#[cfg(any(feature = "std", test))]', "", "no_std",
+    ),
+    Mutation(
+        "a key that was there is taken", "src/ring.rs",
+        "true => Err(KeyRingError::KeyReused),", "true => Ok(ready),", "key_reuse",
+    ),
+    Mutation(
+        "`Debug` of a key shows the key", "src/key.rs",
+        '.field("lifetime", &self.lifetime)', '.field("key", &self.key_and_salt)', "secrets",
+    ),
+    Mutation(
+        "a key is not wiped", "src/key.rs",
+        "    key_and_salt: [u8; MAX_KEY_AND_SALT],", "    #[zeroize(skip)] key_and_salt: [u8; MAX_KEY_AND_SALT],", "residue",
+    ),
+    Mutation(
+        "an MKI without a lifetime is dropped", "src/sdes/parse.rs",
+        "(Some(only), None, _) if only.text.contains(':') => (None, Some(only)),",
+        "(Some(only), None, _) if only.text.contains(':') => (None, None),", "sdes_lines",
+    ),
+    Mutation(
+        "an offer of SRTP without lines is taken for one without need of them", "src/sdes/answer.rs",
+        "(true, true) => Some(Reason::NoKeying),", "(true, true) => Some(Reason::SrtpRequired),", "sdes_negotiation",
+    ),
+    Mutation(
+        "a new address of ours gets no fresh key", "src/sdes/session/plan.rs",
+        "moved || ours.fresh_key || !now.sends", "ours.fresh_key || !now.sends", "sdes_session",
+    ),
+    Mutation(
+        "lines that a configuration deletes count", "src/sdes/choice.rs",
+        "if alternative.lines.is_empty() && !configuration.deletes.media {", "if alternative.lines.is_empty() {", "sdes_capabilities",
+    ),
+    # What the comparison with libsrtp sees.
+    Mutation(ELSEWHERE, "src/kdf.rs", "Plane::Rtcp => 3,", "Plane::Rtcp => 4,", "differential"),
+    Mutation(ELSEWHERE, "src/kdf.rs", "HeaderSalt = 7,", "HeaderSalt = 8,", "differential"),
+    Mutation(ELSEWHERE, "src/suite.rs", "salt: 12, tags: (8, 8),   default_lifetime: GREATEST, dtls_profile: None, aliases: &[] },\n        S::AesCm128NullAuth", "salt: 12, tags: (12, 12), default_lifetime: GREATEST, dtls_profile: None, aliases: &[] },\n        S::AesCm128NullAuth", "differential"),
+    Mutation(ELSEWHERE, "src/layout.rs", "(mki + self.mki, plain, mki)", "(mki, plain, mki + self.tag_len())", "differential"),
+    Mutation(ELSEWHERE, "src/index.rs", "} else if highest_seq - 0x8000 > seq {", "} else if highest_seq - 0x8000 >= seq {", "differential"),
+    Mutation(ELSEWHERE, "src/index.rs", "seq - highest_seq > 0x8000", "seq - highest_seq >= 0x8000", "differential"),
+    Mutation(ELSEWHERE, "src/replay.rs", "if behind >= u64::from(self.size.0) {", "if behind > u64::from(self.size.0) {", "differential"),
+    Mutation(ELSEWHERE, "src/replay.rs", "for step in 1..=crossed.min(ring) {", "for step in 1..crossed.min(ring) {", "differential"),
+    Mutation(ELSEWHERE, "src/transform/header_ext.rs", "(id, length) => self.begin(id, length + 1),", "(id, length) => self.begin(id, length),", "differential"),
+    Mutation(ELSEWHERE, "src/transform/gcm.rs", "(packet.header_and_payload(), &[][..])", "(packet.header(), &[][..])", "differential"),
+    Mutation(ELSEWHERE, "src/stream.rs", "GREATEST_UNPROVEN_JUMP: u64 = 1 << 14", "GREATEST_UNPROVEN_JUMP: u64 = 1 << 10", "differential"),
+]
