@@ -22,7 +22,7 @@ pub enum Mode {
     Warm,
     /// Each packet is another context's, of so many that neither contexts nor packets are in the inner caches.
     Cold,
-    /// As many packets as in [`Ssrcs`](Self::Ssrcs), of one SSRC.
+    /// What [`Ssrcs`](Self::Ssrcs) has to be compared with: as many packets in as much memory, of one SSRC.
     OneSsrc,
     /// Each packet is another SSRC's of one context, in random order.
     Ssrcs,
@@ -76,10 +76,15 @@ impl Case {
         }
     }
 
-    /// Packets in a pass. Warm ones share 16 KiB, half of a small first-level cache.
-    pub fn packets(&self) -> usize {
+    /// Packets that are timed together. Warm ones share 16 KiB, half of a small first-level cache.
+    pub fn piece(&self) -> usize {
+        (16 * 1024 / (self.payload + 64)).min(64)
+    }
+
+    /// Packets of a contender's turn.
+    pub fn turn(&self, warm_pieces: usize) -> usize {
         match self.mode {
-            Mode::Warm => (16 * 1024 / (self.payload + 64)).min(64),
+            Mode::Warm => warm_pieces * self.piece(),
             Mode::Cold => CONTEXTS,
             Mode::OneSsrc | Mode::Ssrcs => SSRCS,
         }

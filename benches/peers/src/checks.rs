@@ -12,7 +12,8 @@ const PACKETS: usize = 40;
 /// All protect to the same bytes, accept them, refuse forged ones and, where they are whole, repeated ones.
 pub fn agree(contenders: &[Box<dyn Contender>], suite: CryptoSuite, payload: usize) -> Result<()> {
     let keys = keys(suite, 1);
-    let plain = Traffic::new(Flow::OneStream, payload, PACKETS).pass();
+    let mut traffic = Traffic::new(Flow::OneStream, payload, PACKETS);
+    let plain = traffic.turn(PACKETS).swap_remove(0);
     let mut expected = plain.clone();
     let ours = contenders[0].party(Direction::Protect, suite, &keys);
     expected.protect_with(&mut *ours.expect("our own"));

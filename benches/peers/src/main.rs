@@ -31,6 +31,9 @@ struct Arguments {
     /// A few rounds of a few cases, to see that everything works; the figures mean little
     #[arg(long)]
     quick: bool,
+    /// How often each contender has its turn
+    #[arg(long, value_name = "NUMBER", default_value_t = 60, value_parser = clap::value_parser!(u16).range(1..=60))]
+    rounds: u16,
     /// Only cases whose line in the table contains this
     #[arg(long, value_name = "TEXT", default_value = "")]
     only: String,
@@ -50,11 +53,11 @@ fn main() -> Result<()> {
     let effort = match arguments.quick {
         true => Effort {
             rounds: 3,
-            passes: 2,
+            pieces: 3,
         },
         false => Effort {
-            rounds: 60,
-            passes: 16,
+            rounds: arguments.rounds.into(),
+            pieces: 16,
         },
     };
 

@@ -71,7 +71,7 @@ impl Packets {
     }
 }
 
-/// A source of packets whose sequence numbers go on from pass to pass.
+/// A source of packets whose sequence numbers go on from turn to turn.
 pub struct Traffic {
     flow: Flow,
     payload: usize,
@@ -81,7 +81,7 @@ pub struct Traffic {
 }
 
 impl Traffic {
-    /// `number` packets a pass.
+    /// `number` packets a turn.
     pub fn new(flow: Flow, payload: usize, number: usize) -> Self {
         Self {
             flow,
@@ -100,15 +100,23 @@ impl Traffic {
         }
     }
 
-    /// The next pass, in the clear.
-    pub fn pass(&mut self) -> Packets {
+    /// The packets of the next turn, in the clear, in pieces of `size`.
+    pub fn turn(&mut self, size: usize) -> Vec<Packets> {
         let mut order: Vec<usize> = (0..self.number).collect();
         if self.flow != Flow::OneStream {
             self.random.shuffle(&mut order);
         }
+        let pieces = order.chunks(size).map(|order| self.piece(order)).collect();
+        if self.flow != Flow::OneStream {
+            self.sequence_number();
+        }
+        pieces
+    }
+
+    fn piece(&mut self, order: &[usize]) -> Packets {
         let len = HEADER + self.payload;
         let stride = (len + ROOM).next_multiple_of(64);
-        let mut bytes = vec![0; self.number * stride];
+        let mut bytes = vec![0; order.len() * stride];
         for (at, buf) in order.iter().zip(bytes.chunks_exact_mut(stride)) {
             let (seq, ssrc) = match self.flow {
                 Flow::OneStream => (self.sequence_number(), 0xcafe_babe),
@@ -120,14 +128,11 @@ impl Traffic {
             buf[8..HEADER].copy_from_slice(&ssrc.to_be_bytes());
             self.random.fill(&mut buf[HEADER..len]);
         }
-        if self.flow != Flow::OneStream {
-            self.sequence_number();
-        }
-        let packet = |at| Packet {
-            context: if self.flow == Flow::Contexts { at } else { 0 },
+        let packet = |at: &usize| Packet {
+            context: if self.flow == Flow::Contexts { *at } else { 0 },
             len,
         };
-        let list = order.into_iter().map(packet).collect();
+        let list = order.iter().map(packet).collect();
         Packets {
             bytes,
             stride,

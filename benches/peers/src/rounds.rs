@@ -1,7 +1,8 @@
 //! Timing. In each round every contender has its turn, on the same packets in the same memory, in an order that rotates.
 //!
 //! What is timed is the calls alone: packets are put into place before the clock starts, and what reading the clock costs
-//! is subtracted. The figure of a contender is its best round, since what disturbs a measurement only ever adds to it.
+//! is subtracted. A turn is timed in pieces of at most 64 packets, and its figure is their median, so that an interruption spoils a piece
+//! and not the turn. The figure of a contender is its best turn, since what disturbs a measurement only ever adds to it.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -16,8 +17,8 @@ use crate::packets::{Direction, Packets, Traffic};
 #[derive(Clone, Copy)]
 pub struct Effort {
     pub rounds: usize,
-    /// Timed passes of a warm turn; one more comes before them.
-    pub passes: usize,
+    /// Pieces of a warm turn. The first is not counted: it makes the caches warm.
+    pub pieces: usize,
 }
 
 /// Nanoseconds of one contender, for each round.
@@ -30,10 +31,13 @@ impl Times {
 
     /// The median, over the rounds, of these times by those of `other` in the same round.
     pub fn median_by(&self, other: &Self) -> f64 {
-        let mut ratios: Vec<f64> = self.0.iter().zip(&other.0).map(|(a, b)| a / b).collect();
-        ratios.sort_by(f64::total_cmp);
-        ratios[ratios.len() / 2]
+        median(self.0.iter().zip(&other.0).map(|(a, b)| a / b).collect())
     }
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
 }
 
 /// Times a packet, for each contender that can do it.
@@ -42,7 +46,8 @@ pub fn packets(
     contenders: &[Box<dyn Contender>],
     effort: Effort,
 ) -> Vec<Option<Times>> {
-    let mut traffic = Traffic::new(case.flow(), case.payload, case.packets());
+    let (size, number) = (case.piece(), case.turn(effort.pieces));
+    let mut traffic = Traffic::new(case.flow(), case.payload, number);
     let keys = keys(case.suite, traffic.contexts());
     let party = |of: &dyn Contender, direction| of.party(direction, case.suite, &keys);
     let mut parties: Vec<_> = contenders
@@ -50,49 +55,29 @@ pub fn packets(
         .map(|it| party(&**it, case.direction))
         .collect();
     let mut reference = party(&*contenders[0], Direction::Protect).expect("our own");
-    let mut ready = || {
-        let mut packets = traffic.pass();
+    let mut prepare = || {
+        let mut pieces = traffic.turn(size);
         if case.direction == Direction::Unprotect {
-            packets.protect_with(&mut *reference);
+            for piece in &mut pieces {
+                piece.protect_with(&mut *reference);
+            }
         }
-        packets
+        pieces
     };
 
     // What comes once in a stream's life is not timed.
-    let first = ready();
-    let mut work = first.clone();
+    let mut memory = Memory::new(case.mode, prepare());
     for party in parties.iter_mut().flatten() {
-        work.copy_from(&first);
-        party.pass(&mut work);
+        let first = memory.pieces.clone();
+        first
+            .into_iter()
+            .for_each(|mut piece| party.pass(&mut piece));
     }
 
-    let (untimed, timed) = match case.mode {
-        Mode::Warm => (1, effort.passes),
-        Mode::Cold | Mode::OneSsrc | Mode::Ssrcs => (0, 1),
-    };
-    let clock = clock();
-    let mut cache = Cache::new(case.mode == Mode::Cold);
-    let prepare = || (0..untimed + timed).map(|_| ready()).collect();
-    rounds(
-        contenders.len(),
-        effort.rounds,
-        prepare,
-        |passes: &Vec<Packets>, at| {
-            let party: &mut Box<dyn Party> = parties[at].as_mut()?;
-            let mut time = Duration::ZERO;
-            for (nth, packets) in passes.iter().enumerate() {
-                work.copy_from(packets);
-                cache.evict();
-                let started = Instant::now();
-                party.pass(&mut work);
-                let passed = started.elapsed();
-                if nth >= untimed {
-                    time += passed.saturating_sub(clock);
-                }
-            }
-            Some(time.as_nanos() as f64 / (timed * work.len()) as f64)
-        },
-    )
+    rounds(contenders.len(), effort.rounds, prepare, |pieces, at| {
+        let party = parties[at].as_mut()?;
+        Some(memory.turn(&mut **party, pieces))
+    })
 }
 
 /// Times a new sending context, for each contender that has them.
@@ -150,25 +135,55 @@ fn rounds<P>(
     times
 }
 
-/// What it costs to read the clock twice.
-fn clock() -> Duration {
-    let costs = (0..1000).map(|_| Instant::now().elapsed());
-    costs.min().unwrap_or_default()
+/// Where the packets are while they are worked on, the same place for all.
+struct Memory {
+    mode: Mode,
+    pieces: Vec<Packets>,
+    /// Twice the size of a large second-level cache, and nothing to do with packets.
+    elsewhere: Vec<u64>,
+    /// What it costs to read the clock twice.
+    clock: Duration,
 }
 
-/// Memory that pushes everything else out of the inner caches.
-struct Cache(Vec<u64>);
-
-impl Cache {
-    /// Twice the size of a large second-level cache, or nothing.
-    fn new(evicts: bool) -> Self {
-        Self(vec![1; if evicts { 8 * 1024 * 1024 / 8 } else { 0 }])
+impl Memory {
+    fn new(mode: Mode, pieces: Vec<Packets>) -> Self {
+        let clock = (0..1000).map(|_| Instant::now().elapsed()).min();
+        Self {
+            mode,
+            pieces,
+            elsewhere: vec![1; 8 * 1024 * 1024 / 8],
+            clock: clock.unwrap_or_default(),
+        }
     }
 
-    fn evict(&mut self) {
-        for word in &mut self.0 {
-            *word = word.rotate_left(1);
+    /// Nanoseconds a packet.
+    fn turn(&mut self, party: &mut dyn Party, ready: &[Packets]) -> f64 {
+        let clock = self.clock;
+        let mut time = |piece: &mut Packets| {
+            let started = Instant::now();
+            party.pass(piece);
+            let time = started.elapsed().saturating_sub(clock);
+            time.as_nanos() as f64 / piece.len() as f64
+        };
+        if self.mode == Mode::Warm {
+            let place = &mut self.pieces[0];
+            let in_place = |piece| {
+                place.copy_from(piece);
+                time(place)
+            };
+            let mut times: Vec<f64> = ready.iter().map(in_place).collect();
+            times.remove(0);
+            return median(times);
         }
-        black_box(&self.0);
+        for (place, piece) in self.pieces.iter_mut().zip(ready) {
+            place.copy_from(piece);
+        }
+        if self.mode == Mode::Cold {
+            for word in &mut self.elsewhere {
+                *word = word.rotate_left(1);
+            }
+            black_box(&self.elsewhere);
+        }
+        median(self.pieces.iter_mut().map(time).collect())
     }
 }
