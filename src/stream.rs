@@ -223,18 +223,19 @@ impl RtpProgress {
         initial_roc: u32,
         search: bool,
     ) -> Result<Guesses, NotAdmitted> {
-        let guesses = match (self.pending_roc, self.highest()) {
-            (None, Some(highest)) => {
-                let index = highest.estimate(seq).map_err(NotAdmitted::OutOfRange)?;
-                [Some(index), None, None, None]
-            }
-            (pending, _) => first_guesses(pending.unwrap_or(initial_roc), seq, search),
-        };
-        self.without_replays(guesses)
+        if let (None, Some(highest)) = (self.pending_roc, self.highest()) {
+            let index = highest.estimate(seq).map_err(NotAdmitted::OutOfRange)?;
+            return match self.check(index) {
+                Ok(()) => Ok([Some(index), None, None, None]),
+                Err(refused) => Err(NotAdmitted::Refused(refused, index)),
+            };
+        }
+        let roc = self.pending_roc.unwrap_or(initial_roc);
+        self.without_replays(first_guesses(roc, seq, search))
     }
 
     /// Drops the guesses that the window refuses. If none is left, says why for the likeliest one.
-    #[inline]
+    #[cold]
     fn without_replays(&self, mut guesses: Guesses) -> Result<Guesses, NotAdmitted> {
         let mut first_refusal = None;
         let mut any_left = false;

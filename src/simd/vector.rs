@@ -1,5 +1,7 @@
 //! What a vector of AES blocks can do, whatever its width, and what runs on all of them.
 
+use core::arch::x86_64::{__m128i, _mm_set_epi64x};
+
 use super::Block;
 use super::aes::{Keys, RoundKeys};
 use super::cpu::Level;
@@ -19,10 +21,12 @@ pub(super) trait Vector: Copy {
     fn zero(cpu: Self::Cpu) -> Self;
     fn load(cpu: Self::Cpu, bytes: &Self::Bytes) -> Self;
     fn store(self, bytes: &mut Self::Bytes);
-    /// `block` in every lane.
+    /// A block in every lane.
     fn broadcast(cpu: Self::Cpu, block: &Block) -> Self;
-    /// `block` in the first lane, zeros elsewhere.
-    fn from_first(cpu: Self::Cpu, block: &Block) -> Self;
+    /// In every lane.
+    fn splat(cpu: Self::Cpu, lane: Lane) -> Self;
+    /// In the first lane, and zeros elsewhere.
+    fn from_lane(cpu: Self::Cpu, lane: Lane) -> Self;
     /// The first lane.
     fn first(self) -> Block;
     /// 0, 1, 2, 3 as little-endian numbers.
@@ -49,6 +53,23 @@ pub(super) trait Vector: Copy {
     fn swap_halves(self) -> Self;
     /// The sum of all lanes in the first one, zeros elsewhere.
     fn sum(self) -> Self;
+}
+
+/// One lane of a vector.
+///
+/// A number comes to a kernel in this form: as an integer it would be written to memory in two halves and read as a whole, which has
+/// to wait until it is out of the CPU's pipeline.
+#[derive(Clone, Copy)]
+pub(super) struct Lane(pub(super) __m128i);
+
+impl Lane {
+    /// A number, its bytes backwards if it stands for a block.
+    #[inline(always)]
+    pub(super) fn of(number: u128) -> Self {
+        let [low, high] = [number, number >> 64].map(|half| (half & u128::from(u64::MAX)) as i64);
+        // SAFETY: SSE2 is a part of x86-64.
+        Self(unsafe { _mm_set_epi64x(high, low) })
+    }
 }
 
 /// Work that is written once, and compiled for every level and size of key.

@@ -5,7 +5,7 @@ use core::arch::x86_64::*;
 use super::super::Block;
 use super::super::aes::Keys;
 use super::super::cpu::Vaes512;
-use super::super::vector::{Kernel, Vector};
+use super::super::vector::{Kernel, Lane, Vector};
 use super::intrinsics;
 
 #[derive(Clone, Copy)]
@@ -61,10 +61,13 @@ impl Vector for Four {
     }
 
     #[inline(always)]
-    fn from_first(_: Vaes512, block: &Block) -> Self {
-        Self(intrinsics!(_mm512_zextsi128_si512(_mm_loadu_si128(
-            block.as_ptr().cast()
-        ))))
+    fn splat(_: Vaes512, lane: Lane) -> Self {
+        Self(intrinsics!(_mm512_broadcast_i32x4(lane.0)))
+    }
+
+    #[inline(always)]
+    fn from_lane(_: Vaes512, lane: Lane) -> Self {
+        Self(intrinsics!(_mm512_zextsi128_si512(lane.0)))
     }
 
     #[inline(always)]

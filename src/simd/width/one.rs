@@ -5,7 +5,7 @@ use core::arch::x86_64::*;
 use super::super::Block;
 use super::super::aes::Keys;
 use super::super::cpu::AesNi;
-use super::super::vector::{Kernel, Vector};
+use super::super::vector::{Kernel, Lane, Vector};
 use super::{intrinsics, keep, load_part};
 
 #[derive(Clone, Copy)]
@@ -48,8 +48,13 @@ impl Vector for One {
     }
 
     #[inline(always)]
-    fn from_first(cpu: AesNi, block: &Block) -> Self {
-        Self::load(cpu, block)
+    fn splat(_: AesNi, lane: Lane) -> Self {
+        Self(lane.0)
+    }
+
+    #[inline(always)]
+    fn from_lane(_: AesNi, lane: Lane) -> Self {
+        Self(lane.0)
     }
 
     #[inline(always)]
