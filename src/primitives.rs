@@ -188,20 +188,19 @@ impl Gcm {
         more_aad: &[u8],
         data: &mut [u8],
     ) -> [u8; BLOCK] {
-        with_joined(aad, more_aad, |head| {
-            let beside = Beside {
-                counter: nonce << 32 | 1,
-                head,
-                lengths: lengths(aad.len() + more_aad.len(), data.len()),
-            };
-            match self {
-                Self::Vector(gcm) => gcm.seal(beside, data),
-                Self::Portable(gcm) => {
-                    gcm.aes.xor_keystream(nonce << 32 | 2, data);
-                    gcm.tag(beside, data)
-                }
+        let mut joint = [0; 2 * BLOCK];
+        let beside = Beside {
+            counter: nonce << 32 | 1,
+            head: head(&mut joint, aad, more_aad),
+            lengths: lengths(aad.len() + more_aad.len(), data.len()),
+        };
+        match self {
+            Self::Vector(gcm) => gcm.seal(beside, data),
+            Self::Portable(gcm) => {
+                gcm.aes.xor_keystream(nonce << 32 | 2, data);
+                gcm.tag(beside, data)
             }
-        })
+        }
     }
 
     /// The full tag over associated data `aad` followed by `more_aad` (at most 16 bytes), and `ciphertext`.
@@ -213,14 +212,13 @@ impl Gcm {
         more_aad: &[u8],
         ciphertext: &[u8],
     ) -> [u8; BLOCK] {
-        with_joined(aad, more_aad, |head| {
-            let beside = Beside {
-                counter: nonce << 32 | 1,
-                head,
-                lengths: lengths(aad.len() + more_aad.len(), ciphertext.len()),
-            };
-            self.tag_beside(beside, ciphertext)
-        })
+        let mut joint = [0; 2 * BLOCK];
+        let beside = Beside {
+            counter: nonce << 32 | 1,
+            head: head(&mut joint, aad, more_aad),
+            lengths: lengths(aad.len() + more_aad.len(), ciphertext.len()),
+        };
+        self.tag_beside(beside, ciphertext)
     }
 
     /// The same where the associated data is one block and the ciphertext in two pieces, of which the first has at most 60 bytes.
@@ -267,15 +265,14 @@ impl PortableGcm {
     }
 }
 
-/// Hands associated data in two pieces on as GHASH takes it: the first piece ends with a block, or there is no second one.
+/// Associated data in two pieces as GHASH takes it: the first piece ends with a block, or there is no second one.
 #[inline(always)]
-fn with_joined<T>(aad: &[u8], more_aad: &[u8], work: impl FnOnce([&[u8]; 2]) -> T) -> T {
+fn head<'a>(joint: &'a mut [u8; 2 * BLOCK], aad: &'a [u8], more_aad: &'a [u8]) -> [&'a [u8]; 2] {
     if more_aad.is_empty() {
-        return work([aad, more_aad]);
+        return [aad, more_aad];
     }
     let (blocks, rest) = aad.as_chunks::<BLOCK>();
-    let mut joint = [0; 2 * BLOCK];
-    work([blocks.as_flattened(), join(&mut joint, rest, more_aad)])
+    [blocks.as_flattened(), join(joint, rest, more_aad)]
 }
 
 /// Two pieces one after the other, in `room`, which is enough.

@@ -98,7 +98,7 @@ impl Last {
 
 /// The whole blocks of `message`, and those in which the rest of it, `suffix` and the padding stand (FIPS 180-4 §5.1.1). `before`
 /// bytes have gone before.
-#[inline]
+#[inline(always)]
 fn padded<'m>(before: usize, message: &'m [u8], suffix: &[u8]) -> (&'m [[u8; BLOCK]], Last) {
     debug_assert!(suffix.len() <= MOST_SUFFIX);
     let (whole, rest) = message.as_chunks();

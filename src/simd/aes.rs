@@ -134,7 +134,7 @@ impl Aes {
     /// Enciphers one block.
     #[inline]
     pub(crate) fn encrypt_block(&self, block: &Block) -> Block {
-        self.run(EncryptBlock(block))
+        self.run(&mut EncryptBlock(block))
     }
 
     /// XORs the counter-mode keystream that begins at counter block `first`, a big-endian number, onto `data`. The lower 32 bits count, and must not
@@ -142,11 +142,11 @@ impl Aes {
     #[inline]
     pub(crate) fn xor_keystream(&self, first: u128, data: &mut [u8]) {
         let first = Lane::of(first);
-        self.run(XorKeystream { first, data });
+        self.run(&mut XorKeystream { first, data });
     }
 
-    #[inline]
-    pub(super) fn run<K: Kernel>(&self, kernel: K) -> K::Output {
+    #[inline(always)]
+    pub(super) fn run<K: Kernel>(&self, kernel: &mut K) -> K::Output {
         self.level.run(&self.keys, kernel)
     }
 }
@@ -158,7 +158,7 @@ impl Kernel for EncryptBlock<'_> {
 
     #[inline(always)]
     fn run<V: Vector, const N: usize, const MIDDLE: usize>(
-        self,
+        &mut self,
         cpu: V::Cpu,
         keys: &RoundKeys<MIDDLE>,
     ) -> Block {
@@ -177,7 +177,7 @@ impl Kernel for XorKeystream<'_> {
 
     #[inline(always)]
     fn run<V: Vector, const N: usize, const MIDDLE: usize>(
-        self,
+        &mut self,
         cpu: V::Cpu,
         keys: &RoundKeys<MIDDLE>,
     ) {

@@ -15,7 +15,7 @@ pub(crate) struct Gcm {
 impl Gcm {
     /// Derives the hash key and its powers.
     pub(crate) fn new(aes: Aes) -> Self {
-        let hash_key = aes.run(DeriveHashKey);
+        let hash_key = aes.run(&mut DeriveHashKey);
         Self { aes, hash_key }
     }
 
@@ -26,10 +26,10 @@ impl Gcm {
     }
 
     /// Enciphers `data` with the keystream behind the counter block of the tag. Returns the full tag.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn seal(&self, beside: Beside<'_>, data: &mut [u8]) -> Block {
         let hash_key = &self.hash_key;
-        self.aes.run(Seal {
+        self.aes.run(&mut Seal {
             hash_key,
             inputs: beside.into(),
             data,
@@ -37,10 +37,10 @@ impl Gcm {
     }
 
     /// The full tag over enciphered `data`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn tag(&self, beside: Beside<'_>, data: &[u8]) -> Block {
         let hash_key = &self.hash_key;
-        self.aes.run(Tag {
+        self.aes.run(&mut Tag {
             hash_key,
             inputs: beside.into(),
             data,
@@ -55,7 +55,7 @@ impl Kernel for DeriveHashKey {
 
     #[inline(always)]
     fn run<V: Vector, const N: usize, const MIDDLE: usize>(
-        self,
+        &mut self,
         cpu: V::Cpu,
         keys: &RoundKeys<MIDDLE>,
     ) -> HashKey {
@@ -113,7 +113,7 @@ impl Kernel for Seal<'_> {
 
     #[inline(always)]
     fn run<V: Vector, const N: usize, const MIDDLE: usize>(
-        self,
+        &mut self,
         cpu: V::Cpu,
         keys: &RoundKeys<MIDDLE>,
     ) -> Block {
@@ -124,7 +124,7 @@ impl Kernel for Seal<'_> {
             ..
         } = self.inputs;
         let len = self.data.len();
-        let (vectors, rest) = V::split_mut(self.data);
+        let (vectors, rest) = V::split_mut(&mut *self.data);
         let (turns, vectors) = vectors.as_chunks_mut::<N>();
         let turn = N * V::BLOCKS;
         let plan = Plan::new(turns.len(), turn, len - turns.len() * turn * 16);
@@ -167,7 +167,7 @@ impl Kernel for Tag<'_> {
 
     #[inline(always)]
     fn run<V: Vector, const N: usize, const MIDDLE: usize>(
-        self,
+        &mut self,
         cpu: V::Cpu,
         keys: &RoundKeys<MIDDLE>,
     ) -> Block {

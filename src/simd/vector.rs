@@ -80,15 +80,15 @@ pub(super) trait Kernel {
     ///
     /// Always inlined, like all that it calls: that is how it comes to be compiled with the features of the level.
     fn run<V: Vector, const N: usize, const MIDDLE: usize>(
-        self,
+        &mut self,
         cpu: V::Cpu,
         keys: &RoundKeys<MIDDLE>,
     ) -> Self::Output;
 }
 
 impl Level {
-    #[inline]
-    pub(super) fn run<K: Kernel>(self, keys: &Keys, kernel: K) -> K::Output {
+    #[inline(always)]
+    pub(super) fn run<K: Kernel>(self, keys: &Keys, kernel: &mut K) -> K::Output {
         match self {
             Self::Vaes512(cpu) => four::run(cpu, keys, kernel),
             Self::Vaes256(cpu) => two::run(cpu, keys, kernel),
@@ -103,7 +103,7 @@ impl Keys {
     pub(super) fn run<V: Vector, const N: usize, K: Kernel>(
         &self,
         cpu: V::Cpu,
-        kernel: K,
+        kernel: &mut K,
     ) -> K::Output {
         match self {
             Self::Aes128(keys) => kernel.run::<V, N, 9>(cpu, keys),

@@ -11,11 +11,11 @@ use super::intrinsics;
 #[derive(Clone, Copy)]
 pub(crate) struct Four(__m512i);
 
-pub(crate) fn run<K: Kernel>(cpu: Vaes512, keys: &Keys, kernel: K) -> K::Output {
+pub(crate) fn run<K: Kernel>(cpu: Vaes512, keys: &Keys, kernel: &mut K) -> K::Output {
     #[target_feature(
         enable = "aes,pclmulqdq,avx2,vaes,vpclmulqdq,avx512f,avx512bw,avx512dq,avx512vl"
     )]
-    fn compiled<K: Kernel>(cpu: Vaes512, keys: &Keys, kernel: K) -> K::Output {
+    fn compiled<K: Kernel>(cpu: Vaes512, keys: &Keys, kernel: &mut K) -> K::Output {
         keys.run::<Four, 4, K>(cpu, kernel)
     }
     // SAFETY: the token proves the features.

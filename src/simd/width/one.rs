@@ -11,9 +11,9 @@ use super::{intrinsics, keep, load_part};
 #[derive(Clone, Copy)]
 pub(crate) struct One(__m128i);
 
-pub(crate) fn run<K: Kernel>(cpu: AesNi, keys: &Keys, kernel: K) -> K::Output {
+pub(crate) fn run<K: Kernel>(cpu: AesNi, keys: &Keys, kernel: &mut K) -> K::Output {
     #[target_feature(enable = "aes,pclmulqdq,ssse3,sse4.1")]
-    fn compiled<K: Kernel>(cpu: AesNi, keys: &Keys, kernel: K) -> K::Output {
+    fn compiled<K: Kernel>(cpu: AesNi, keys: &Keys, kernel: &mut K) -> K::Output {
         keys.run::<One, 8, K>(cpu, kernel)
     }
     // SAFETY: the token proves the features.

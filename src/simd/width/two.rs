@@ -11,9 +11,9 @@ use super::{intrinsics, keep, load_part};
 #[derive(Clone, Copy)]
 pub(crate) struct Two(__m256i);
 
-pub(crate) fn run<K: Kernel>(cpu: Vaes256, keys: &Keys, kernel: K) -> K::Output {
+pub(crate) fn run<K: Kernel>(cpu: Vaes256, keys: &Keys, kernel: &mut K) -> K::Output {
     #[target_feature(enable = "aes,pclmulqdq,avx2,vaes,vpclmulqdq")]
-    fn compiled<K: Kernel>(cpu: Vaes256, keys: &Keys, kernel: K) -> K::Output {
+    fn compiled<K: Kernel>(cpu: Vaes256, keys: &Keys, kernel: &mut K) -> K::Output {
         keys.run::<Two, 4, K>(cpu, kernel)
     }
     // SAFETY: the token proves the features.
