@@ -109,7 +109,7 @@ impl Kdf {
             *to = salt ^ id;
         }
         out.fill(0);
-        self.prf.xor_keystream(&first, out);
+        self.prf.xor_keystream(u128::from_be_bytes(*first), out);
     }
 }
 

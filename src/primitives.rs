@@ -119,12 +119,12 @@ impl BlockCipher {
         block.into()
     }
 
-    /// XORs the counter-mode keystream that begins at counter block `first` onto `data`.
+    /// XORs the counter-mode keystream that begins at counter block `first`, a big-endian number, onto `data`.
     ///
-    /// The counter is the block as one big-endian number. SRTP starts it at a multiple of 2^16 and gives
+    /// SRTP starts it at a multiple of 2^16 and gives
     /// a packet at most 2^16 blocks, GCM starts its 32 bits at 2: neither carries into the nonce.
     #[inline]
-    pub(crate) fn xor_keystream(&self, first: &[u8; BLOCK], data: &mut [u8]) {
+    pub(crate) fn xor_keystream(&self, first: u128, data: &mut [u8]) {
         match self {
             Self::Vector(aes) => aes.xor_keystream(first, data),
             Self::Aes128(aes) => xor_keystream(aes, first, data),
@@ -136,13 +136,9 @@ impl BlockCipher {
     }
 }
 
-fn xor_keystream<C: BlockCipherEncrypt<BlockSize = U16>>(
-    cipher: &C,
-    first: &[u8; BLOCK],
-    data: &mut [u8],
-) {
+fn xor_keystream<C: BlockCipherEncrypt<BlockSize = U16>>(cipher: &C, first: u128, data: &mut [u8]) {
     type Ctr128Be<'a, C> = ctr::CtrCore<&'a C, ctr::flavors::Ctr128BE>;
-    let mut keystream = Ctr128Be::inner_iv_init(cipher, first.into());
+    let mut keystream = Ctr128Be::inner_iv_init(cipher, &first.to_be_bytes().into());
     let (blocks, rest) = Array::slice_as_chunks_mut(data);
     // One by one: where the crate takes 64 at a time, it is slower.
     for blocks in blocks.chunks_mut(32) {
@@ -179,12 +175,12 @@ pub(crate) struct PortableGcm {
 /// What GCM authenticates beside the ciphertext.
 #[derive(Clone, Copy)]
 pub(crate) struct Beside<'a> {
-    /// The counter block of the tag: the nonce and 1.
-    pub(crate) counter: [u8; BLOCK],
-    /// What goes into GHASH before the ciphertext: whole blocks, in two pieces.
-    pub(crate) head: [&'a [[u8; BLOCK]]; 2],
-    /// The last block of GHASH.
-    pub(crate) lengths: [u8; BLOCK],
+    /// The counter block of the tag, a big-endian number: the nonce and 1.
+    pub(crate) counter: u128,
+    /// What goes into GHASH before the ciphertext, in two pieces. Each is filled up with zeros to whole blocks.
+    pub(crate) head: [&'a [u8]; 2],
+    /// The last block of GHASH, a big-endian number.
+    pub(crate) lengths: u128,
 }
 
 impl Gcm {
@@ -198,13 +194,13 @@ impl Gcm {
         Self::Portable(PortableGcm { cipher, ghash })
     }
 
-    /// Enciphers or deciphers `data`.
+    /// Enciphers or deciphers `data`. The nonce is a big-endian number of 96 bits, here and below.
     #[inline]
-    pub(crate) fn xor_keystream(&self, nonce: &[u8; 12], data: &mut [u8]) {
-        let first = counter_block(nonce, 2);
+    pub(crate) fn xor_keystream(&self, nonce: u128, data: &mut [u8]) {
+        let first = nonce << 32 | 2;
         match self {
-            Self::Vector(gcm) => gcm.aes().xor_keystream(&first, data),
-            Self::Portable(gcm) => gcm.cipher.xor_keystream(&first, data),
+            Self::Vector(gcm) => gcm.aes().xor_keystream(first, data),
+            Self::Portable(gcm) => gcm.cipher.xor_keystream(first, data),
         }
     }
 
@@ -212,22 +208,21 @@ impl Gcm {
     #[inline]
     pub(crate) fn seal(
         &self,
-        nonce: &[u8; 12],
+        nonce: u128,
         aad: &[u8],
         more_aad: &[u8],
         data: &mut [u8],
     ) -> [u8; BLOCK] {
-        let (blocks, rest) = aad.as_chunks();
-        let tail = Padded::<2>::new(rest, more_aad);
+        let mut joint = [0; 2 * BLOCK];
         let beside = Beside {
-            counter: counter_block(nonce, 1),
-            head: [blocks, tail.blocks()],
+            counter: nonce << 32 | 1,
+            head: head(&mut joint, aad, more_aad),
             lengths: lengths(aad.len() + more_aad.len(), data.len()),
         };
         match self {
             Self::Vector(gcm) => gcm.seal(beside, data),
             Self::Portable(gcm) => {
-                gcm.cipher.xor_keystream(&counter_block(nonce, 2), data);
+                gcm.cipher.xor_keystream(nonce << 32 | 2, data);
                 gcm.tag(beside, data)
             }
         }
@@ -237,16 +232,15 @@ impl Gcm {
     #[inline]
     pub(crate) fn tag(
         &self,
-        nonce: &[u8; 12],
+        nonce: u128,
         aad: &[u8],
         more_aad: &[u8],
         ciphertext: &[u8],
     ) -> [u8; BLOCK] {
-        let (blocks, rest) = aad.as_chunks();
-        let tail = Padded::<2>::new(rest, more_aad);
+        let mut joint = [0; 2 * BLOCK];
         let beside = Beside {
-            counter: counter_block(nonce, 1),
-            head: [blocks, tail.blocks()],
+            counter: nonce << 32 | 1,
+            head: head(&mut joint, aad, more_aad),
             lengths: lengths(aad.len() + more_aad.len(), ciphertext.len()),
         };
         self.tag_beside(beside, ciphertext)
@@ -257,17 +251,17 @@ impl Gcm {
     #[inline(never)]
     pub(crate) fn tag_of_two(
         &self,
-        nonce: &[u8; 12],
+        nonce: u128,
         aad: [u8; BLOCK],
         [first, second]: [&[u8]; 2],
     ) -> [u8; BLOCK] {
         // As much of the second piece goes with the first one as fills its last block.
         let filled = first.len().next_multiple_of(BLOCK) - first.len();
         let (filling, rest) = second.split_at_checked(filled).unwrap_or((second, &[]));
-        let tail = Padded::<4>::new(first, filling);
+        let mut joint = [0; 4 * BLOCK];
         let beside = Beside {
-            counter: counter_block(nonce, 1),
-            head: [&[aad], tail.blocks()],
+            counter: nonce << 32 | 1,
+            head: [&aad, join(&mut joint, first, filling)],
             lengths: lengths(BLOCK, first.len() + second.len()),
         };
         self.tag_beside(beside, rest)
@@ -285,63 +279,47 @@ impl Gcm {
 impl PortableGcm {
     fn tag(&self, beside: Beside<'_>, ciphertext: &[u8]) -> [u8; BLOCK] {
         let mut ghash = self.ghash.clone();
-        for blocks in beside.head {
-            ghash.update(Array::cast_slice_from_core(blocks));
+        let [first, second] = beside.head;
+        for piece in [first, second, ciphertext] {
+            ghash.update_padded(piece);
         }
-        ghash.update_padded(ciphertext);
-        ghash.update(&[Array::from(beside.lengths)]);
-        let mask = self.cipher.encrypt_block(&beside.counter);
+        ghash.update(&[Array::from(beside.lengths.to_be_bytes())]);
+        let mask = self.cipher.encrypt_block(&beside.counter.to_be_bytes());
         let tag = u128::from_ne_bytes(mask) ^ u128::from_ne_bytes(ghash.finalize().into());
         tag.to_ne_bytes()
     }
 }
 
-/// Two pieces one after the other, and zeros up to the end of a block: at most `N` blocks.
-struct Padded<const N: usize> {
-    blocks: [[u8; BLOCK]; N],
-    filled: usize,
+/// Associated data in two pieces as GHASH takes it: the first piece ends with a block, or there is no second one.
+#[inline(always)]
+fn head<'a>(joint: &'a mut [u8; 2 * BLOCK], aad: &'a [u8], more_aad: &'a [u8]) -> [&'a [u8]; 2] {
+    if more_aad.is_empty() {
+        return [aad, more_aad];
+    }
+    let (blocks, rest) = aad.as_chunks::<BLOCK>();
+    [blocks.as_flattened(), join(joint, rest, more_aad)]
 }
 
-impl<const N: usize> Padded<N> {
-    #[inline]
-    fn new(first: &[u8], second: &[u8]) -> Self {
-        let mut blocks = [[0; BLOCK]; N];
-        let room = blocks.as_flattened_mut().split_at_mut_checked(first.len());
-        if let Some((here, behind)) = room {
-            here.copy_from_slice(first);
-            if let Some(here) = behind.get_mut(..second.len()) {
-                here.copy_from_slice(second);
-            }
+/// Two pieces one after the other, in `room`, which is enough.
+#[inline]
+fn join<'r>(room: &'r mut [u8], first: &[u8], second: &[u8]) -> &'r [u8] {
+    let len = first.len() + second.len();
+    debug_assert!(len <= room.len());
+    if let Some((here, behind)) = room.split_at_mut_checked(first.len()) {
+        here.copy_from_slice(first);
+        if let Some(here) = behind.get_mut(..second.len()) {
+            here.copy_from_slice(second);
         }
-        let filled = (first.len() + second.len()).div_ceil(BLOCK);
-        Self { blocks, filled }
     }
-
-    #[inline]
-    fn blocks(&self) -> &[[u8; BLOCK]] {
-        debug_assert!(self.filled <= N);
-        self.blocks.get(..self.filled).unwrap_or_default()
-    }
+    room.get(..len).unwrap_or_default()
 }
 
 /// Both numbers of bytes, as GHASH takes them at its end.
 #[inline]
-fn lengths(aad: usize, ciphertext: usize) -> [u8; BLOCK] {
-    (bits(aad) << 64 | bits(ciphertext)).to_be_bytes()
-}
-
-fn bits(bytes: usize) -> u128 {
+fn lengths(aad: usize, ciphertext: usize) -> u128 {
     // Packets are bounded by `header::MAX_PACKET`.
-    u128::from(u64::try_from(bytes).unwrap_or(u64::MAX) * 8)
-}
-
-#[inline]
-fn counter_block(nonce: &[u8; 12], counter: u32) -> [u8; BLOCK] {
-    let mut block = [0; BLOCK];
-    let (start, end) = block.split_at_mut(nonce.len());
-    start.copy_from_slice(nonce);
-    end.copy_from_slice(&counter.to_be_bytes());
-    block
+    let bits = |bytes| u128::from(u64::try_from(bytes).unwrap_or(u64::MAX) * 8);
+    bits(aad) << 64 | bits(ciphertext)
 }
 
 /// Has keys that are set up from now on do without the best `levels` of vector units, of three. Returns the name of what they use.
@@ -410,7 +388,8 @@ mod tests {
                 key.copy_from_slice(&case.session_key.0)
             });
             let mut keystream = vec![0; case.keystream_octets];
-            aes.xor_keystream(case.iv.0.first_chunk().unwrap(), &mut keystream);
+            let iv = u128::from_be_bytes(*case.iv.0.first_chunk().unwrap());
+            aes.xor_keystream(iv, &mut keystream);
             for row in &case.rows {
                 let at = usize::try_from(row.block).unwrap() * BLOCK;
                 assert_eq!(&keystream[at..at + BLOCK], row.keystream.0);
@@ -443,6 +422,7 @@ mod tests {
         let oracle128 = aes_gcm::Aes128Gcm::new(&[7; 16].into());
         let oracle256 = aes_gcm::Aes256Gcm::new(&[9; 32].into());
         let nonce = [3; 12];
+        let number = u128::from_be_bytes([3; 16]) & ((1 << 96) - 1);
         for len in 0..300usize {
             for aad_len in [0, 8, 12, 15, 16, 17, 31, 32, 72, 100] {
                 let aad: Vec<u8> = (0..aad_len).collect();
@@ -473,12 +453,12 @@ mod tests {
                         }),
                     ] {
                         let mut ours = plain.clone();
-                        gcm.xor_keystream(&nonce, &mut ours);
-                        let tag = gcm.tag(&nonce, &aad[..split], &aad[split..], &ours);
+                        gcm.xor_keystream(number, &mut ours);
+                        let tag = gcm.tag(number, &aad[..split], &aad[split..], &ours);
                         let pieces = (0..=60).step_by(4).filter(|first| *first <= len);
                         for first in pieces.filter(|_| aad_len == 16) {
                             let two = ours.split_at(first).into();
-                            let other = gcm.tag_of_two(&nonce, aad[..].try_into().unwrap(), two);
+                            let other = gcm.tag_of_two(number, aad[..].try_into().unwrap(), two);
                             assert_eq!(other, tag, "{first} of {len} bytes");
                         }
                         assert_eq!((ours, tag), sealed, "{len} bytes, aad {aad_len}");

@@ -172,8 +172,7 @@ impl Receiver {
         &mut self,
         packet: &'p mut [u8],
     ) -> Result<&'p mut [u8], UnprotectError> {
-        let opened = self.open(Plane::Rtp, packet, usize::MAX)?;
-        Ok(self.decipher(&opened, packet))
+        self.unprotect(Plane::Rtp, packet)
     }
 
     /// Unprotects the SRTP packet `srtp` into `out`, and returns the RTP packet there. `out` needs as many bytes as
@@ -217,8 +216,7 @@ impl Receiver {
         &mut self,
         packet: &'p mut [u8],
     ) -> Result<&'p mut [u8], UnprotectError> {
-        let opened = self.open(Plane::Rtcp, packet, usize::MAX)?;
-        Ok(self.decipher(&opened, packet))
+        self.unprotect(Plane::Rtcp, packet)
     }
 
     /// Unprotects the SRTCP packet `srtcp` into `out`, and returns the RTCP packet there. `out` needs as many bytes as

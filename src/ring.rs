@@ -318,7 +318,10 @@ impl KeyRing {
     /// MKIs the slot of the only key.
     #[inline]
     pub(crate) fn find(&self, mki: &[u8]) -> Option<usize> {
-        self.keys.iter().position(|key| key.mki_bytes() == mki)
+        // Not `==`: comparing no bytes at no address, in the C library, costs more than opening a packet's lock and all.
+        self.keys
+            .iter()
+            .position(|key| key.mki_bytes().iter().eq(mki))
     }
 
     #[inline]

@@ -1,4 +1,4 @@
-//! AES, GHASH and AES-GCM on the vector units of x86-64, and the only folder with unsafe code.
+//! AES, AES-GCM and HMAC-SHA1 on the vector units of x86-64, and the only folder with unsafe code.
 //!
 //! ```text
 //!   cpu       what the CPU has: a Level, whose tokens are the proof and come from nowhere else
@@ -7,6 +7,7 @@
 //!   aes       round keys and counter mode  ┐ written once, for every width,
 //!   ghash     powers of H, sums, products  │ without unsafe code
 //!   gcm       seal in one pass, tag        ┘
+//!   sha1      HMAC-SHA1 from midstates
 //! ```
 //!
 //! A [`Vector`](vector::Vector) cannot be had without a token, so its methods are safe to call; and a [`Kernel`](vector::Kernel) is
@@ -21,13 +22,15 @@ mod width;
 mod aes;
 mod gcm;
 mod ghash;
+mod sha1;
 
 #[cfg(test)]
 mod tests;
 
 pub(crate) use aes::Aes;
-pub(crate) use cpu::Level;
+pub(crate) use cpu::{Level, ShaNi};
 pub(crate) use gcm::Gcm;
+pub(crate) use sha1::hmac as hmac_sha1;
 
 use crate::primitives::BLOCK;
 

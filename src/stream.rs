@@ -236,15 +236,15 @@ impl RtpProgress {
             RocClaim::Estimated => self.highest(),
             RocClaim::EstimatedBetween => self.reached(),
         };
-        let guesses = match (self.pending_roc, reached) {
-            (None, Some(reached)) => {
-                let index = reached.estimate(claim.seq);
-                let index = index.map_err(NotAdmitted::OutOfRange)?;
-                [Some(index), None, None, None]
-            }
-            (pending, _) => claim.first_guesses(pending),
-        };
-        self.without_replays(guesses)
+        if let (None, Some(reached)) = (self.pending_roc, reached) {
+            let index = reached.estimate(claim.seq);
+            let index = index.map_err(NotAdmitted::OutOfRange)?;
+            return match self.check(index) {
+                Ok(()) => Ok([Some(index), None, None, None]),
+                Err(refused) => Err(NotAdmitted::Refused(refused, index)),
+            };
+        }
+        self.without_replays(claim.first_guesses(self.pending_roc))
     }
 
     /// The same, where it need not be inlined.
@@ -255,7 +255,7 @@ impl RtpProgress {
     }
 
     /// Drops the guesses that the window refuses. If none is left, says why for the likeliest one.
-    #[inline]
+    #[cold]
     fn without_replays(&self, mut guesses: Guesses) -> Result<Guesses, NotAdmitted> {
         let mut first_refusal = None;
         let mut any_left = false;

@@ -5,7 +5,7 @@
 use aria::cipher::{Array, BlockCipherEncrypt, consts::U16};
 pub(super) use aria::{Aria128, Aria256};
 
-use super::{BLOCK, BlockCipher};
+use super::BlockCipher;
 
 /// ARIA's part of enciphering. Telling its key sizes apart stands aside with it, so that AES takes no instruction more for it; AES does not come here.
 impl BlockCipher {
@@ -21,7 +21,7 @@ impl BlockCipher {
 
     #[cold]
     #[inline(never)]
-    pub(super) fn xor_keystream_aside(&self, first: &[u8; BLOCK], data: &mut [u8]) {
+    pub(super) fn xor_keystream_aside(&self, first: u128, data: &mut [u8]) {
         match self {
             Self::Aria128(aria) => super::xor_keystream(aria, first, data),
             Self::Aria256(aria) => super::xor_keystream(aria, first, data),

@@ -1,9 +1,12 @@
 //! HMAC-SHA1 (RFC 2104) on bare midstates: a packet costs its compressions.
 
+use core::slice;
+
 use sha1::block_api::compress;
 use zeroize::{ZeroizeOnDrop, Zeroizing};
 
 use super::SHA1_LEN;
+use crate::simd::{ShaNi, hmac_sha1};
 
 /// Bytes of a block of SHA-1.
 const BLOCK: usize = 64;
@@ -29,48 +32,78 @@ pub(crate) struct HmacSha1 {
     inner: State,
     /// The hash of the key XOR opad.
     outer: State,
+    #[zeroize(skip)]
+    sha_ni: Option<ShaNi>,
 }
 
 impl HmacSha1 {
     /// Absorbs a key, padded with zeros to the block of the hash or, if longer, hashed (RFC 2104 §2).
     pub(crate) fn new(key: &[u8]) -> Self {
+        Self::on(ShaNi::get(), key)
+    }
+
+    /// The same for the CPU's instructions for SHA-1 or, without them, for RustCrypto.
+    fn on(sha_ni: Option<ShaNi>, key: &[u8]) -> Self {
         let mut block = Zeroizing::new([0; BLOCK]);
         if let Some(room) = block.get_mut(..key.len()) {
             room.copy_from_slice(key);
         } else if let Some(room) = block.first_chunk_mut() {
-            *room = hash(INITIAL, 0, key, &[]);
+            let (blocks, last) = padded(0, key, &[]);
+            *room = hash(INITIAL, [blocks, last.blocks()]);
         }
         let absorbed = |pad: u8| {
             let padded = Zeroizing::new(block.map(|byte| byte ^ pad));
             let mut state = INITIAL;
-            compress(&mut state, core::slice::from_ref(&*padded));
+            compress(&mut state, slice::from_ref(&*padded));
             state
         };
         Self {
             inner: absorbed(0x36),
             outer: absorbed(0x5c),
+            sha_ni,
         }
     }
 
     /// The code of `message` followed by `suffix`, which has at most 56 bytes.
     #[inline]
     pub(crate) fn code(&self, message: &[u8], suffix: &[u8]) -> [u8; SHA1_LEN] {
-        let inner = hash(self.inner, BLOCK, message, suffix);
-        hash(self.outer, BLOCK, &[], &inner)
+        let (blocks, last) = padded(BLOCK, message, suffix);
+        let message = [blocks, last.blocks()];
+        match self.sha_ni {
+            Some(cpu) => hmac_sha1(cpu, [&self.inner, &self.outer], message),
+            None => {
+                let inner = hash(self.inner, message);
+                let (_, last) = padded(BLOCK, &[], &inner);
+                hash(self.outer, [last.blocks(), &[]])
+            }
+        }
     }
 }
 
-/// The hash of `message` and `suffix`, where `state` is what `before` bytes before them, whole blocks, have made of it.
-#[inline]
-fn hash(mut state: State, before: usize, message: &[u8], suffix: &[u8]) -> [u8; SHA1_LEN] {
-    debug_assert!(suffix.len() <= MOST_SUFFIX);
-    let (blocks, rest) = message.as_chunks::<BLOCK>();
-    if !blocks.is_empty() {
-        compress(&mut state, blocks);
+/// The one or two blocks that end a message.
+struct Last {
+    blocks: [[u8; BLOCK]; 2],
+    are_two: bool,
+}
+
+impl Last {
+    #[inline]
+    fn blocks(&self) -> &[[u8; BLOCK]] {
+        match self.are_two {
+            true => &self.blocks,
+            false => self.blocks.first().map_or(&[], slice::from_ref),
+        }
     }
-    let mut last = [[0; BLOCK]; 2];
-    let end = rest.len() + suffix.len();
-    let mut room = last.as_flattened_mut();
+}
+
+/// The whole blocks of `message`, and those in which the rest of it, `suffix` and the padding stand (FIPS 180-4 §5.1.1). `before`
+/// bytes have gone before.
+#[inline(always)]
+fn padded<'m>(before: usize, message: &'m [u8], suffix: &[u8]) -> (&'m [[u8; BLOCK]], Last) {
+    debug_assert!(suffix.len() <= MOST_SUFFIX);
+    let (whole, rest) = message.as_chunks();
+    let mut blocks = [[0; BLOCK]; 2];
+    let mut room = blocks.as_flattened_mut();
     for piece in [rest, suffix, &[0x80]] {
         let Some((here, behind)) = room.split_at_mut_checked(piece.len()) else {
             break;
@@ -78,17 +111,21 @@ fn hash(mut state: State, before: usize, message: &[u8], suffix: &[u8]) -> [u8; 
         here.copy_from_slice(piece);
         room = behind;
     }
+    // One bit is written; the number of bits takes 8 bytes at the end of a block.
+    let are_two = rest.len() + suffix.len() + 1 > BLOCK - 8;
     let bits = 8 * u64::try_from(before + message.len() + suffix.len()).unwrap_or(u64::MAX);
-    // FIPS 180-4 §5.1.1: one bit, zeros, and the length in 8 bytes at the end of a block.
-    let [first, second] = &mut last;
-    let fits_one = end < BLOCK - 8;
-    let length = if fits_one { &mut *first } else { second };
-    if let Some(length) = length.last_chunk_mut() {
-        *length = bits.to_be_bytes();
+    let [first, second] = &mut blocks;
+    let end = if are_two { second } else { first };
+    if let Some(end) = end.last_chunk_mut() {
+        *end = bits.to_be_bytes();
     }
-    match fits_one {
-        true => compress(&mut state, core::slice::from_ref(first)),
-        false => compress(&mut state, &last),
+    (whole, Last { blocks, are_two })
+}
+
+/// The hash of padded `blocks` behind those of which `state` is the hash.
+fn hash(mut state: State, blocks: [&[[u8; BLOCK]]; 2]) -> [u8; SHA1_LEN] {
+    for blocks in blocks.into_iter().filter(|blocks| !blocks.is_empty()) {
+        compress(&mut state, blocks);
     }
     let mut hash = [0; SHA1_LEN];
     for (bytes, word) in hash.as_chunks_mut().0.iter_mut().zip(state) {
@@ -115,14 +152,21 @@ mod tests {
         digest_96: Option<Hex>,
     }
 
+    /// With the CPU's instructions, if it has them, and without.
+    fn both() -> [Option<ShaNi>; 2] {
+        [ShaNi::get(), None]
+    }
+
     #[test]
     fn hmac_sha1_agrees_with_rfc_2202() {
         for case in read::<Case>("rfc2202_hmac_sha1.json", 7) {
-            let hmac = HmacSha1::new(&case.key.0);
             let len = case.data.0.len();
             for split in len.saturating_sub(MOST_SUFFIX)..=len {
                 let (message, suffix) = case.data.0.split_at(split);
-                assert_eq!(hmac.code(message, suffix).as_slice(), case.digest.0);
+                for sha_ni in both() {
+                    let hmac = HmacSha1::on(sha_ni, &case.key.0);
+                    assert_eq!(hmac.code(message, suffix).as_slice(), case.digest.0);
+                }
             }
             if let Some(truncated) = case.digest_96 {
                 assert!(is_truncation_of(&truncated.0, &case.digest.0));
@@ -139,7 +183,10 @@ mod tests {
             oracle.update(message);
             oracle.update(suffix);
             let code: [u8; SHA1_LEN] = oracle.finalize().into_bytes().into();
-            assert_eq!(HmacSha1::new(key).code(message, suffix), code);
+            for sha_ni in both() {
+                let hmac = HmacSha1::on(sha_ni, key);
+                assert_eq!(hmac.code(message, suffix), code, "{sha_ni:?}");
+            }
         };
         (0..=2048).for_each(|message| check(20, message, 4));
         (0..=200).for_each(|key| check(key, 100, 0));

@@ -33,13 +33,28 @@ impl Receiver {
         room: usize,
     ) -> Result<Opened, UnprotectError> {
         let mut opened = self.open_under_keys(plane, packet, room);
-        if self.former.is_some() {
-            opened = self.open_in_overlap(opened, plane, packet, room);
-        }
-        if let Err(error) = &opened {
-            self.context.count_error(plane, packet, error);
+        if opened.is_err() || self.former.is_some() {
+            self.open_otherwise(&mut opened, plane, packet, room);
         }
         opened
+    }
+
+    /// What there is to do about packets that were refused, or after a re-key.
+    #[inline(never)]
+    fn open_otherwise(
+        &mut self,
+        opened: &mut Result<Opened, UnprotectError>,
+        plane: Plane,
+        packet: &[u8],
+        room: usize,
+    ) {
+        if self.former.is_some() {
+            let before = core::mem::replace(opened, Err(UnprotectError::KeyExpired));
+            *opened = self.open_in_overlap(before, plane, packet, room);
+        }
+        if let Err(error) = opened {
+            self.context.count_error(plane, packet, error);
+        }
     }
 
     #[inline]
@@ -52,6 +67,18 @@ impl Receiver {
         match plane {
             Plane::Rtp => self.open_rtp(packet, room),
             Plane::Rtcp => self.open_rtcp(packet, room),
+        }
+    }
+
+    pub(super) fn unprotect<'p>(
+        &mut self,
+        plane: Plane,
+        packet: &'p mut [u8],
+    ) -> Result<&'p mut [u8], UnprotectError> {
+        // Not `?`, which would copy what has just been written.
+        match &self.open(plane, packet, usize::MAX) {
+            Ok(opened) => Ok(self.decipher(opened, packet)),
+            Err(error) => Err(*error),
         }
     }
 

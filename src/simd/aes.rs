@@ -4,7 +4,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use super::Block;
 use super::cpu::{AesNi, Level};
-use super::vector::{Kernel, Vector};
+use super::vector::{Kernel, Lane, Vector};
 use super::width::one::sub_word;
 
 /// The round keys of AES: 9, 11 or 13 between the first and the last one.
@@ -95,21 +95,11 @@ pub(super) struct Counters<V: Vector> {
 
 impl<V: Vector> Counters<V> {
     #[inline(always)]
-    pub(super) fn new(cpu: V::Cpu, first: &Block) -> Self {
-        let step = (V::BLOCKS as u128).to_le_bytes();
+    pub(super) fn new(cpu: V::Cpu, first: Lane) -> Self {
         Self {
-            next: V::broadcast(cpu, first).reverse().add(V::numbers(cpu)),
-            step: V::broadcast(cpu, &step),
+            next: V::splat(cpu, first).add(V::numbers(cpu)),
+            step: V::splat(cpu, Lane::of(V::BLOCKS as u128)),
         }
-    }
-
-    /// From the counter block behind this one on.
-    #[inline(always)]
-    pub(super) fn behind(cpu: V::Cpu, block: &Block) -> Self {
-        let mut counters = Self::new(cpu, block);
-        let one = V::broadcast(cpu, &1u128.to_le_bytes());
-        counters.next = counters.next.add(one);
-        counters
     }
 
     #[inline(always)]
@@ -144,18 +134,19 @@ impl Aes {
     /// Enciphers one block.
     #[inline]
     pub(crate) fn encrypt_block(&self, block: &Block) -> Block {
-        self.run(EncryptBlock(block))
+        self.run(&mut EncryptBlock(block))
     }
 
-    /// XORs the counter-mode keystream that begins at counter block `first` onto `data`. The lower 32 bits count, and must not
+    /// XORs the counter-mode keystream that begins at counter block `first`, a big-endian number, onto `data`. The lower 32 bits count, and must not
     /// come to their end.
     #[inline]
-    pub(crate) fn xor_keystream(&self, first: &Block, data: &mut [u8]) {
-        self.run(XorKeystream { first, data });
+    pub(crate) fn xor_keystream(&self, first: u128, data: &mut [u8]) {
+        let first = Lane::of(first);
+        self.run(&mut XorKeystream { first, data });
     }
 
-    #[inline]
-    pub(super) fn run<K: Kernel>(&self, kernel: K) -> K::Output {
+    #[inline(always)]
+    pub(super) fn run<K: Kernel>(&self, kernel: &mut K) -> K::Output {
         self.level.run(&self.keys, kernel)
     }
 }
@@ -167,17 +158,17 @@ impl Kernel for EncryptBlock<'_> {
 
     #[inline(always)]
     fn run<V: Vector, const N: usize, const MIDDLE: usize>(
-        self,
+        &mut self,
         cpu: V::Cpu,
         keys: &RoundKeys<MIDDLE>,
     ) -> Block {
-        let [block] = keys.encrypt(cpu, [V::from_first(cpu, self.0)]);
+        let [block] = keys.encrypt(cpu, [V::broadcast(cpu, self.0)]);
         block.first()
     }
 }
 
 struct XorKeystream<'a> {
-    first: &'a Block,
+    first: Lane,
     data: &'a mut [u8],
 }
 
@@ -186,7 +177,7 @@ impl Kernel for XorKeystream<'_> {
 
     #[inline(always)]
     fn run<V: Vector, const N: usize, const MIDDLE: usize>(
-        self,
+        &mut self,
         cpu: V::Cpu,
         keys: &RoundKeys<MIDDLE>,
     ) {

@@ -17,6 +17,18 @@ pub(crate) struct Vaes256(AesNi);
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Vaes512(Vaes256);
 
+/// Proof of the instructions for SHA-1, and of SSE up to 4.1.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ShaNi(());
+
+impl ShaNi {
+    /// If this CPU has them, and not all levels are withheld.
+    pub(crate) fn get() -> Option<Self> {
+        let withheld = WITHHELD.load(Ordering::Relaxed) >= Level::NAMES.len();
+        (features() & SHA_NI != 0 && !withheld).then_some(Self(()))
+    }
+}
+
 /// What kernels run on.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Level {
@@ -84,6 +96,7 @@ const LOOKED: u8 = 1;
 const AES_NI: u8 = 1 << 1;
 const VAES_256: u8 = 1 << 2;
 const VAES_512: u8 = 1 << 3;
+const SHA_NI: u8 = 1 << 4;
 
 /// Looks once in the life of a process: under a hypervisor each `cpuid` can take microseconds.
 fn features() -> u8 {
@@ -118,8 +131,14 @@ fn look() -> u8 {
     let vaes_256 = os_keeps_ymm && all(one.ecx, &[28]) && all(seven.ebx, &[5]);
     let vaes_256 = vaes_256 && all(seven.ecx, &[9, 10]);
     let vaes_512 = os_keeps_zmm && all(seven.ebx, &[16, 17, 30, 31]);
+    let sha_ni = all(one.ecx, &[9, 19]) && all(seven.ebx, &[29]);
 
-    let found = [(AES_NI, aes_ni), (VAES_256, vaes_256), (VAES_512, vaes_512)];
+    let found = [
+        (AES_NI, aes_ni),
+        (VAES_256, vaes_256),
+        (VAES_512, vaes_512),
+        (SHA_NI, sha_ni),
+    ];
     let found = found.into_iter().filter(|(_, has)| *has);
     found.fold(LOOKED, |sum, (bit, _)| sum | bit)
 }

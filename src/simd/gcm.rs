@@ -3,7 +3,7 @@
 use super::Block;
 use super::aes::{Aes, Counters, RoundKeys};
 use super::ghash::{Ghash, HashKey};
-use super::vector::{Kernel, Vector};
+use super::vector::{Kernel, Lane, Vector};
 use crate::primitives::Beside;
 
 /// AES-GCM under a key.
@@ -15,7 +15,7 @@ pub(crate) struct Gcm {
 impl Gcm {
     /// Derives the hash key and its powers.
     pub(crate) fn new(aes: Aes) -> Self {
-        let hash_key = aes.run(DeriveHashKey);
+        let hash_key = aes.run(&mut DeriveHashKey);
         Self { aes, hash_key }
     }
 
@@ -26,23 +26,23 @@ impl Gcm {
     }
 
     /// Enciphers `data` with the keystream behind the counter block of the tag. Returns the full tag.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn seal(&self, beside: Beside<'_>, data: &mut [u8]) -> Block {
         let hash_key = &self.hash_key;
-        self.aes.run(Seal {
+        self.aes.run(&mut Seal {
             hash_key,
-            beside,
+            inputs: beside.into(),
             data,
         })
     }
 
     /// The full tag over enciphered `data`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn tag(&self, beside: Beside<'_>, data: &[u8]) -> Block {
         let hash_key = &self.hash_key;
-        self.aes.run(Tag {
+        self.aes.run(&mut Tag {
             hash_key,
-            beside,
+            inputs: beside.into(),
             data,
         })
     }
@@ -55,7 +55,7 @@ impl Kernel for DeriveHashKey {
 
     #[inline(always)]
     fn run<V: Vector, const N: usize, const MIDDLE: usize>(
-        self,
+        &mut self,
         cpu: V::Cpu,
         keys: &RoundKeys<MIDDLE>,
     ) -> HashKey {
@@ -81,9 +81,30 @@ impl Plan {
     }
 }
 
+/// [`Beside`] as it comes to the kernels.
+struct Inputs<'a> {
+    /// The counter blocks of the tag, and of the first block of data.
+    mask: Lane,
+    first: Lane,
+    head: [&'a [u8]; 2],
+    lengths: Lane,
+}
+
+impl<'a> From<Beside<'a>> for Inputs<'a> {
+    #[inline(always)]
+    fn from(beside: Beside<'a>) -> Self {
+        Self {
+            mask: Lane::of(beside.counter),
+            first: Lane::of(beside.counter ^ 3),
+            head: beside.head,
+            lengths: Lane::of(beside.lengths),
+        }
+    }
+}
+
 struct Seal<'a> {
     hash_key: &'a HashKey,
-    beside: Beside<'a>,
+    inputs: Inputs<'a>,
     data: &'a mut [u8],
 }
 
@@ -92,23 +113,24 @@ impl Kernel for Seal<'_> {
 
     #[inline(always)]
     fn run<V: Vector, const N: usize, const MIDDLE: usize>(
-        self,
+        &mut self,
         cpu: V::Cpu,
         keys: &RoundKeys<MIDDLE>,
     ) -> Block {
-        let Beside {
-            counter,
+        let Inputs {
+            mask,
             head,
             lengths,
-        } = self.beside;
+            ..
+        } = self.inputs;
         let len = self.data.len();
-        let (vectors, rest) = V::split_mut(self.data);
+        let (vectors, rest) = V::split_mut(&mut *self.data);
         let (turns, vectors) = vectors.as_chunks_mut::<N>();
         let turn = N * V::BLOCKS;
         let plan = Plan::new(turns.len(), turn, len - turns.len() * turn * 16);
 
-        let [mask] = keys.encrypt(cpu, [V::from_first(cpu, &counter)]);
-        let mut counters = Counters::<V>::behind(cpu, &counter);
+        let [mask] = keys.encrypt(cpu, [V::from_lane(cpu, mask).reverse()]);
+        let mut counters = Counters::<V>::new(cpu, self.inputs.first);
         let mut hash = Ghash::<V>::new(cpu, self.hash_key);
         hash.head(head, plan.first);
         for turn in turns {
@@ -130,13 +152,13 @@ impl Kernel for Seal<'_> {
             let [block] = keys.encrypt(cpu, counters.next());
             hash.vector(block.xor(V::load_part(cpu, rest)).store_part(rest));
         }
-        hash.finish(&lengths).xor(mask).first()
+        hash.finish(lengths).xor(mask).first()
     }
 }
 
 struct Tag<'a> {
     hash_key: &'a HashKey,
-    beside: Beside<'a>,
+    inputs: Inputs<'a>,
     data: &'a [u8],
 }
 
@@ -145,22 +167,23 @@ impl Kernel for Tag<'_> {
 
     #[inline(always)]
     fn run<V: Vector, const N: usize, const MIDDLE: usize>(
-        self,
+        &mut self,
         cpu: V::Cpu,
         keys: &RoundKeys<MIDDLE>,
     ) -> Block {
-        let Beside {
-            counter,
+        let Inputs {
+            mask,
             head,
             lengths,
-        } = self.beside;
+            ..
+        } = self.inputs;
         let len = self.data.len();
         let (vectors, rest) = V::split(self.data);
         let (turns, vectors) = vectors.as_chunks::<N>();
         let turn = N * V::BLOCKS;
         let plan = Plan::new(turns.len(), turn, len - turns.len() * turn * 16);
 
-        let [mask] = keys.encrypt(cpu, [V::from_first(cpu, &counter)]);
+        let [mask] = keys.encrypt(cpu, [V::from_lane(cpu, mask).reverse()]);
         let mut hash = Ghash::<V>::new(cpu, self.hash_key);
         hash.head(head, plan.first);
         for turn in turns {
@@ -177,6 +200,6 @@ impl Kernel for Tag<'_> {
         if !rest.is_empty() {
             hash.vector(V::load_part(cpu, rest));
         }
-        hash.finish(&lengths).xor(mask).first()
+        hash.finish(lengths).xor(mask).first()
     }
 }

@@ -7,7 +7,7 @@
 use zeroize::ZeroizeOnDrop;
 
 use super::Block;
-use super::vector::Vector;
+use super::vector::{Lane, Vector};
 
 /// x^128 + x^127 + x^126 + x^121 + 1 without its highest term: the polynomial of GCM, backwards.
 const POLYNOMIAL: u128 = 0xc2 << 120 | 1;
@@ -26,13 +26,13 @@ impl HashKey {
     pub(super) fn new<V: Vector>(cpu: V::Cpu, h: &Block) -> Self {
         let h = u128::from_be_bytes(*h);
         let carry = 0u128.wrapping_sub(h >> 127);
-        let h = ((h << 1) ^ (carry & POLYNOMIAL)).to_le_bytes();
+        let h = V::from_lane(cpu, Lane::of((h << 1) ^ (carry & POLYNOMIAL)));
         let mut powers = [[0; 16]; HIGHEST + SPARE];
-        let mut power = V::from_first(cpu, &h);
+        let mut power = h;
         for place in powers.iter_mut().rev().skip(SPARE) {
             *place = power.first();
             let mut product = Products::zero(cpu);
-            product.add(power, V::from_first(cpu, &h));
+            product.add(power, h);
             power = product.reduced(cpu);
         }
         Self(powers)
@@ -78,7 +78,7 @@ impl<V: Vector> Products<V> {
     /// The sum over all lanes, modulo the polynomial.
     #[inline(always)]
     fn reduced(self, cpu: V::Cpu) -> V {
-        let polynomial = V::broadcast(cpu, &POLYNOMIAL.to_le_bytes());
+        let polynomial = V::splat(cpu, Lane::of(POLYNOMIAL));
         let fold = |low: V| low.swap_halves().xor(polynomial.mul::<0x01>(low));
         let middle = self.middle.xor(fold(self.low));
         self.high.xor(fold(middle)).sum()
@@ -118,17 +118,19 @@ impl<'k, V: Vector> Ghash<'k, V> {
         self.sum = Products::zero(self.cpu);
     }
 
-    /// Absorbs `blocks` one by one, and reduces the last one with the `next` blocks that follow.
+    /// Absorbs the blocks of both pieces one by one, and the last one together with the `next` blocks that follow.
     #[inline(always)]
-    pub(super) fn head(&mut self, blocks: [&[Block]; 2], next: usize) {
-        let [first, second] = blocks;
-        let mut left = first.len() + second.len();
-        for block in first.iter().chain(second) {
-            left -= 1;
-            let power = if left == 0 { next + 1 } else { 1 };
-            self.add_first(block, power);
-            if left > 0 {
-                self.reduce();
+    pub(super) fn head(&mut self, pieces: [&[u8]; 2], next: usize) {
+        let [first, second] = pieces;
+        let mut left = first.len().div_ceil(16) + second.len().div_ceil(16);
+        for piece in [first, second] {
+            for block in piece.chunks(16) {
+                left -= 1;
+                let power = if left == 0 { next + 1 } else { 1 };
+                self.add_one(V::load_part(self.cpu, block).reverse(), power);
+                if left > 0 {
+                    self.reduce();
+                }
             }
         }
     }
@@ -154,10 +156,10 @@ impl<'k, V: Vector> Ghash<'k, V> {
     }
 
     #[inline(always)]
-    fn add_first(&mut self, block: &Block, power: usize) {
+    fn add_one(&mut self, block: V, power: usize) {
         if let Some(power) = self.key.down_from(power).first() {
-            let block = V::from_first(self.cpu, block).reverse();
-            self.add(block, V::from_first(self.cpu, power));
+            // The other lanes of the block are zero.
+            self.add(block, V::broadcast(self.cpu, power));
         }
     }
 }
@@ -180,8 +182,8 @@ impl<V: Vector> Tail<'_, V> {
 
     /// Absorbs the last block, and returns the hash as it is in memory.
     #[inline(always)]
-    pub(super) fn finish(mut self, lengths: &Block) -> V {
-        self.hash.add_first(lengths, 1);
+    pub(super) fn finish(mut self, lengths: Lane) -> V {
+        self.hash.add_one(V::from_lane(self.hash.cpu, lengths), 1);
         self.hash.reduce();
         self.hash.so_far.reverse()
     }

@@ -19,6 +19,19 @@ impl Level {
     }
 }
 
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum ShaNi {}
+
+impl ShaNi {
+    pub(crate) fn get() -> Option<Self> {
+        None
+    }
+}
+
+pub(crate) fn hmac_sha1(cpu: ShaNi, _: [&[u32; 5]; 2], _: [&[[u8; 64]]; 2]) -> [u8; 20] {
+    match cpu {}
+}
+
 pub(crate) enum Aes {}
 
 impl Aes {
@@ -30,7 +43,7 @@ impl Aes {
         match *self {}
     }
 
-    pub(crate) fn xor_keystream(&self, _: &Block, _: &mut [u8]) {
+    pub(crate) fn xor_keystream(&self, _: u128, _: &mut [u8]) {
         match *self {}
     }
 }

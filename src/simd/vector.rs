@@ -1,5 +1,7 @@
 //! What a vector of AES blocks can do, whatever its width, and what runs on all of them.
 
+use core::arch::x86_64::{__m128i, _mm_set_epi64x};
+
 use super::Block;
 use super::aes::{Keys, RoundKeys};
 use super::cpu::Level;
@@ -19,10 +21,12 @@ pub(super) trait Vector: Copy {
     fn zero(cpu: Self::Cpu) -> Self;
     fn load(cpu: Self::Cpu, bytes: &Self::Bytes) -> Self;
     fn store(self, bytes: &mut Self::Bytes);
-    /// `block` in every lane.
+    /// A block in every lane.
     fn broadcast(cpu: Self::Cpu, block: &Block) -> Self;
-    /// `block` in the first lane, zeros elsewhere.
-    fn from_first(cpu: Self::Cpu, block: &Block) -> Self;
+    /// In every lane.
+    fn splat(cpu: Self::Cpu, lane: Lane) -> Self;
+    /// In the first lane, and zeros elsewhere.
+    fn from_lane(cpu: Self::Cpu, lane: Lane) -> Self;
     /// The first lane.
     fn first(self) -> Block;
     /// 0, 1, 2, 3 as little-endian numbers.
@@ -51,6 +55,23 @@ pub(super) trait Vector: Copy {
     fn sum(self) -> Self;
 }
 
+/// One lane of a vector.
+///
+/// A number comes to a kernel in this form: as an integer it would be written to memory in two halves and read as a whole, which has
+/// to wait until it is out of the CPU's pipeline.
+#[derive(Clone, Copy)]
+pub(super) struct Lane(pub(super) __m128i);
+
+impl Lane {
+    /// A number, its bytes backwards if it stands for a block.
+    #[inline(always)]
+    pub(super) fn of(number: u128) -> Self {
+        let [low, high] = [number, number >> 64].map(|half| (half & u128::from(u64::MAX)) as i64);
+        // SAFETY: SSE2 is a part of x86-64.
+        Self(unsafe { _mm_set_epi64x(high, low) })
+    }
+}
+
 /// Work that is written once, and compiled for every level and size of key.
 pub(super) trait Kernel {
     type Output;
@@ -59,15 +80,15 @@ pub(super) trait Kernel {
     ///
     /// Always inlined, like all that it calls: that is how it comes to be compiled with the features of the level.
     fn run<V: Vector, const N: usize, const MIDDLE: usize>(
-        self,
+        &mut self,
         cpu: V::Cpu,
         keys: &RoundKeys<MIDDLE>,
     ) -> Self::Output;
 }
 
 impl Level {
-    #[inline]
-    pub(super) fn run<K: Kernel>(self, keys: &Keys, kernel: K) -> K::Output {
+    #[inline(always)]
+    pub(super) fn run<K: Kernel>(self, keys: &Keys, kernel: &mut K) -> K::Output {
         match self {
             Self::Vaes512(cpu) => four::run(cpu, keys, kernel),
             Self::Vaes256(cpu) => two::run(cpu, keys, kernel),
@@ -82,7 +103,7 @@ impl Keys {
     pub(super) fn run<V: Vector, const N: usize, K: Kernel>(
         &self,
         cpu: V::Cpu,
-        kernel: K,
+        kernel: &mut K,
     ) -> K::Output {
         match self {
             Self::Aes128(keys) => kernel.run::<V, N, 9>(cpu, keys),

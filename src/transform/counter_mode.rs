@@ -15,8 +15,7 @@ impl CounterMode {
 
     #[inline]
     pub(super) fn xor_keystream(&self, payload: &mut [u8], at: Position) {
-        self.cipher
-            .xor_keystream(&self.iv(at).to_be_bytes(), payload);
+        self.cipher.xor_keystream(self.iv(at), payload);
     }
 
     /// The keystream of the packet at `at`, of which 2^16 blocks are sound.

@@ -32,9 +32,9 @@ impl GcmTransform {
         let nonce = self.nonce(at);
         let tag = if enciphered {
             let (header, payload, word) = packet.header_payload_and_word();
-            self.gcm.seal(&nonce, header, word, payload)
+            self.gcm.seal(nonce, header, word, payload)
         } else {
-            self.tag(packet, &nonce, enciphered)
+            self.tag(packet, nonce, enciphered)
         };
         packet.write_tag(&tag);
     }
@@ -56,28 +56,19 @@ impl GcmTransform {
     ) -> Option<Authentic> {
         let tag = match portion {
             EncryptedPortion::Cryptex => self.cryptex_tag(packet, at),
-            _ => self.tag(
-                packet,
-                &self.nonce(at),
-                portion != EncryptedPortion::Nothing,
-            ),
+            _ => self.tag(packet, self.nonce(at), portion != EncryptedPortion::Nothing),
         };
         Authentic::verified(at, is_truncation_of(packet.tag()?, &tag))
     }
 
     #[inline]
     pub(super) fn decipher(&self, payload: &mut [u8], at: Position) {
-        self.gcm.xor_keystream(&self.nonce(at), payload);
+        self.gcm.xor_keystream(self.nonce(at), payload);
     }
 
     /// The associated data is the header and, in SRTCP, the ESRTCP word (RFC 7714 §8.2, §9.2); of SRTCP that is
     /// not enciphered, all of the packet and the word (§9.3).
-    fn tag<B: AsRef<[u8]>>(
-        &self,
-        packet: &Laid<B>,
-        nonce: &[u8; 12],
-        enciphered: bool,
-    ) -> [u8; BLOCK] {
+    fn tag<B: AsRef<[u8]>>(&self, packet: &Laid<B>, nonce: u128, enciphered: bool) -> [u8; BLOCK] {
         let (aad, ciphertext) = if enciphered {
             (packet.header(), packet.payload())
         } else {
@@ -91,15 +82,13 @@ impl GcmTransform {
     #[inline(never)]
     fn cryptex_tag<B: AsRef<[u8]>>(&self, packet: &Laid<B>, at: Position) -> [u8; BLOCK] {
         let (clear, ciphertext) = packet.cryptex_parts();
-        self.gcm.tag_of_two(&self.nonce(at), clear, ciphertext)
+        self.gcm.tag_of_two(self.nonce(at), clear, ciphertext)
     }
 
-    /// §8.1, §9.1: two zero bytes, SSRC, and ROC‖SEQ or the SRTCP index in 6 bytes, XORed with the salt.
+    /// §8.1, §9.1: two zero bytes, SSRC, and ROC‖SEQ or the SRTCP index in 6 bytes, XORed with the salt. A number of 96 bits.
     #[inline(always)]
-    fn nonce(&self, at: Position) -> [u8; 12] {
-        let nonce = self.salt.0 ^ at.ssrc_and_index();
-        let [_, _, _, _, nonce @ ..] = nonce.to_be_bytes();
-        nonce
+    fn nonce(&self, at: Position) -> u128 {
+        self.salt.0 ^ at.ssrc_and_index()
     }
 }
 
@@ -157,7 +146,11 @@ mod tests {
         fn check_on(&self, level: Option<Level>, header: usize, word: usize, at: Position) {
             let section = &self.section;
             let transform = self.transform(level);
-            assert_eq!(transform.nonce(at).as_slice(), self.iv.0, "{section}");
+            assert_eq!(
+                transform.nonce(at).to_be_bytes()[4..],
+                self.iv.0,
+                "{section}"
+            );
             let trailer = Trailer {
                 aead: true,
                 word,

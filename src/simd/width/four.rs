@@ -5,17 +5,17 @@ use core::arch::x86_64::*;
 use super::super::Block;
 use super::super::aes::Keys;
 use super::super::cpu::Vaes512;
-use super::super::vector::{Kernel, Vector};
+use super::super::vector::{Kernel, Lane, Vector};
 use super::intrinsics;
 
 #[derive(Clone, Copy)]
 pub(crate) struct Four(__m512i);
 
-pub(crate) fn run<K: Kernel>(cpu: Vaes512, keys: &Keys, kernel: K) -> K::Output {
+pub(crate) fn run<K: Kernel>(cpu: Vaes512, keys: &Keys, kernel: &mut K) -> K::Output {
     #[target_feature(
         enable = "aes,pclmulqdq,avx2,vaes,vpclmulqdq,avx512f,avx512bw,avx512dq,avx512vl"
     )]
-    fn compiled<K: Kernel>(cpu: Vaes512, keys: &Keys, kernel: K) -> K::Output {
+    fn compiled<K: Kernel>(cpu: Vaes512, keys: &Keys, kernel: &mut K) -> K::Output {
         keys.run::<Four, 4, K>(cpu, kernel)
     }
     // SAFETY: the token proves the features.
@@ -61,10 +61,13 @@ impl Vector for Four {
     }
 
     #[inline(always)]
-    fn from_first(_: Vaes512, block: &Block) -> Self {
-        Self(intrinsics!(_mm512_zextsi128_si512(_mm_loadu_si128(
-            block.as_ptr().cast()
-        ))))
+    fn splat(_: Vaes512, lane: Lane) -> Self {
+        Self(intrinsics!(_mm512_broadcast_i32x4(lane.0)))
+    }
+
+    #[inline(always)]
+    fn from_lane(_: Vaes512, lane: Lane) -> Self {
+        Self(intrinsics!(_mm512_zextsi128_si512(lane.0)))
     }
 
     #[inline(always)]

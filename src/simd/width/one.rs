@@ -5,15 +5,15 @@ use core::arch::x86_64::*;
 use super::super::Block;
 use super::super::aes::Keys;
 use super::super::cpu::AesNi;
-use super::super::vector::{Kernel, Vector};
+use super::super::vector::{Kernel, Lane, Vector};
 use super::{intrinsics, keep, load_part};
 
 #[derive(Clone, Copy)]
 pub(crate) struct One(__m128i);
 
-pub(crate) fn run<K: Kernel>(cpu: AesNi, keys: &Keys, kernel: K) -> K::Output {
+pub(crate) fn run<K: Kernel>(cpu: AesNi, keys: &Keys, kernel: &mut K) -> K::Output {
     #[target_feature(enable = "aes,pclmulqdq,ssse3,sse4.1")]
-    fn compiled<K: Kernel>(cpu: AesNi, keys: &Keys, kernel: K) -> K::Output {
+    fn compiled<K: Kernel>(cpu: AesNi, keys: &Keys, kernel: &mut K) -> K::Output {
         keys.run::<One, 8, K>(cpu, kernel)
     }
     // SAFETY: the token proves the features.
@@ -48,8 +48,13 @@ impl Vector for One {
     }
 
     #[inline(always)]
-    fn from_first(cpu: AesNi, block: &Block) -> Self {
-        Self::load(cpu, block)
+    fn splat(_: AesNi, lane: Lane) -> Self {
+        Self(lane.0)
+    }
+
+    #[inline(always)]
+    fn from_lane(_: AesNi, lane: Lane) -> Self {
+        Self(lane.0)
     }
 
     #[inline(always)]

@@ -5,15 +5,15 @@ use core::arch::x86_64::*;
 use super::super::Block;
 use super::super::aes::Keys;
 use super::super::cpu::Vaes256;
-use super::super::vector::{Kernel, Vector};
+use super::super::vector::{Kernel, Lane, Vector};
 use super::{intrinsics, keep, load_part};
 
 #[derive(Clone, Copy)]
 pub(crate) struct Two(__m256i);
 
-pub(crate) fn run<K: Kernel>(cpu: Vaes256, keys: &Keys, kernel: K) -> K::Output {
+pub(crate) fn run<K: Kernel>(cpu: Vaes256, keys: &Keys, kernel: &mut K) -> K::Output {
     #[target_feature(enable = "aes,pclmulqdq,avx2,vaes,vpclmulqdq")]
-    fn compiled<K: Kernel>(cpu: Vaes256, keys: &Keys, kernel: K) -> K::Output {
+    fn compiled<K: Kernel>(cpu: Vaes256, keys: &Keys, kernel: &mut K) -> K::Output {
         keys.run::<Two, 4, K>(cpu, kernel)
     }
     // SAFETY: the token proves the features.
@@ -50,10 +50,13 @@ impl Vector for Two {
     }
 
     #[inline(always)]
-    fn from_first(_: Vaes256, block: &Block) -> Self {
-        Self(intrinsics!(_mm256_zextsi128_si256(_mm_loadu_si128(
-            block.as_ptr().cast()
-        ))))
+    fn splat(_: Vaes256, lane: Lane) -> Self {
+        Self(intrinsics!(_mm256_broadcastsi128_si256(lane.0)))
+    }
+
+    #[inline(always)]
+    fn from_lane(_: Vaes256, lane: Lane) -> Self {
+        Self(intrinsics!(_mm256_zextsi128_si256(lane.0)))
     }
 
     #[inline(always)]
