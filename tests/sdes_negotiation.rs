@@ -7,7 +7,7 @@ use serde::Deserialize;
 use srtp_sdes::CryptoSuite;
 use srtp_sdes::sdes::{
     Accepted, Answer, CryptoInAvp, Decision, MediaSection, Offer, Policy, RejectReason, Signalling,
-    SipHint, SrtpMode, SuiteOrder, TagMatch, Verdict,
+    SipHint, SkipReason, SrtpMode, SuiteOrder, TagMatch, Verdict,
 };
 
 #[derive(Deserialize)]
@@ -284,5 +284,36 @@ fn every_answer_is_judged_as_expected() {
                 accepted => panic!("{what}: {accepted:?}"),
             }
         }
+    }
+}
+
+/// SEED (RFC 5669) is registered and not built in; ARIA has no names in SDP, and is built in with a feature.
+#[test]
+fn a_line_under_a_cipher_that_is_not_built_in_is_passed_over_for_the_next_one() {
+    let key = "inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz";
+    for (name, is_known) in [
+        ("SEED_CTR_128_HMAC_SHA1_80", false),
+        ("SEED_128_CCM_80", false),
+        ("SEED_128_GCM_96", false),
+        ("SRTP_ARIA_128_CTR_HMAC_SHA1_80", cfg!(feature = "aria")),
+    ] {
+        let lines = [
+            format!("a=crypto:1 {name} {key}"),
+            format!("a=crypto:2 AES_CM_128_HMAC_SHA1_80 {key}"),
+        ];
+        let offer = MediaSection {
+            transport: "RTP/SAVP",
+            port: 4000,
+            attributes: &lines.each_ref().map(String::as_str),
+        };
+        let answer = Answer::to_with(&offer, &Policy::strong(), Signalling::Secure, fresh).unwrap();
+        let Decision::Srtp(srtp) = answer.decision else {
+            panic!("{name}: {:?}", answer.decision)
+        };
+        assert_eq!(srtp.attribute.tag(), 2, "{name}");
+        let passed_over = answer.diagnoses[0].verdict;
+        let is_unknown = passed_over == Verdict::Skipped(SkipReason::UnknownSuite);
+        assert_eq!(is_unknown, !is_known, "{name}: {passed_over:?}");
+        assert!(is_unknown || matches!(passed_over, Verdict::Unacceptable(_)));
     }
 }

@@ -1,13 +1,18 @@
 //! Protection of a packet as the RFCs describe it, written a second time and for reading only: RFC 3711 §4 with any
-//! key derivation rate, RFC 6188, RFC 7714. It knows no streams and no limits: the caller names the index.
+//! key derivation rate, RFC 6188, RFC 7714, RFC 8269. It knows no streams and no limits: the caller names the index.
 
-use aes::cipher::{BlockCipherEncrypt, KeyInit};
+use aes::cipher::{
+    BlockCipherEncrypt, KeyInit,
+    consts::{U12, U16},
+};
+#[cfg(feature = "aria")]
+use aes_gcm::AesGcm;
 use aes_gcm::aead::AeadInOut;
 use hmac::{Hmac, Mac};
 use sha1::Sha1;
 use srtp_sdes::{CryptoSuite, MasterKey, Plane};
 
-/// The session key for `label` in epoch `r` (RFC 3711 §4.3): AES in counter mode under the master key.
+/// The session key for `label` in epoch `r` (RFC 3711 §4.3): counter mode under the master key.
 pub fn session_key(key: &MasterKey, label: u8, r: u64, len: usize) -> Vec<u8> {
     let suite = key.suite();
     let (master_key, salt) = key.secret_key_and_salt().split_at(suite.key_len());
@@ -17,31 +22,73 @@ pub fn session_key(key: &MasterKey, label: u8, r: u64, len: usize) -> Vec<u8> {
     for (to, r) in block[8..14].iter_mut().zip(&r.to_be_bytes()[2..]) {
         *to ^= r;
     }
-    keystream(master_key, block, len)
+    keystream(Keyed(suite, master_key), block, len)
 }
 
 /// `len` bytes of counter mode that begins at `block` (RFC 3711 §4.1.1).
-fn keystream(key: &[u8], block: [u8; 16], len: usize) -> Vec<u8> {
+fn keystream(key: Keyed<'_>, block: [u8; 16], len: usize) -> Vec<u8> {
     let first = u128::from_be_bytes(block);
-    let blocks = (0..).map(|n: u128| encrypt(key, first.wrapping_add(n).to_be_bytes()));
+    let blocks = (0..).map(|n: u128| key.encrypt(first.wrapping_add(n).to_be_bytes()));
     blocks.flatten().take(len).collect()
 }
 
-/// One block of AES.
-fn encrypt(key: &[u8], block: [u8; 16]) -> [u8; 16] {
-    let mut block = block.into();
-    match key.len() {
-        16 => aes::Aes128::new_from_slice(key)
-            .unwrap()
-            .encrypt_block(&mut block),
-        24 => aes::Aes192::new_from_slice(key)
-            .unwrap()
-            .encrypt_block(&mut block),
-        _ => aes::Aes256::new_from_slice(key)
-            .unwrap()
-            .encrypt_block(&mut block),
+/// The block cipher of a suite under a key.
+#[derive(Clone, Copy)]
+struct Keyed<'k>(CryptoSuite, &'k [u8]);
+
+impl Keyed<'_> {
+    fn is_aria(self) -> bool {
+        self.0.name().contains("ARIA")
     }
-    block.into()
+
+    fn encrypt(self, block: [u8; 16]) -> [u8; 16] {
+        fn with<C: KeyInit + BlockCipherEncrypt<BlockSize = U16>>(
+            key: &[u8],
+            block: [u8; 16],
+        ) -> [u8; 16] {
+            let mut block = block.into();
+            C::new_from_slice(key).unwrap().encrypt_block(&mut block);
+            block.into()
+        }
+        match (self.is_aria(), self.1.len()) {
+            (false, 16) => with::<aes::Aes128>(self.1, block),
+            (false, 24) => with::<aes::Aes192>(self.1, block),
+            (false, _) => with::<aes::Aes256>(self.1, block),
+            #[cfg(feature = "aria")]
+            (true, 16) => with::<aria::Aria128>(self.1, block),
+            #[cfg(feature = "aria")]
+            (true, _) => with::<aria::Aria256>(self.1, block),
+            #[cfg(not(feature = "aria"))]
+            (true, _) => unreachable!(),
+        }
+    }
+
+    /// GCM with its tag of 16 bytes behind the ciphertext.
+    fn gcm(self, nonce: [u8; 12], plain: &[u8], aad: &[u8]) -> Vec<u8> {
+        fn with<C: KeyInit + AeadInOut<NonceSize = U12, TagSize = U16>>(
+            key: &[u8],
+            nonce: [u8; 12],
+            plain: &[u8],
+            aad: &[u8],
+        ) -> Vec<u8> {
+            let mut sealed = plain.to_vec();
+            let text = sealed.as_mut_slice().into();
+            let gcm = C::new_from_slice(key).unwrap();
+            let tag = gcm.encrypt_inout_detached(&nonce.into(), aad, text);
+            sealed.extend(tag.unwrap());
+            sealed
+        }
+        match (self.is_aria(), self.1.len()) {
+            (false, 16) => with::<aes_gcm::Aes128Gcm>(self.1, nonce, plain, aad),
+            (false, _) => with::<aes_gcm::Aes256Gcm>(self.1, nonce, plain, aad),
+            #[cfg(feature = "aria")]
+            (true, 16) => with::<AesGcm<aria::Aria128, U12>>(self.1, nonce, plain, aad),
+            #[cfg(feature = "aria")]
+            (true, _) => with::<AesGcm<aria::Aria256, U12>>(self.1, nonce, plain, aad),
+            #[cfg(not(feature = "aria"))]
+            (true, _) => unreachable!(),
+        }
+    }
 }
 
 /// The packet that a sender without options makes of `plain` at `index`, if it derives keys every 2^`rate` packets.
@@ -118,7 +165,7 @@ fn protect_behind(
         nonce[6..].copy_from_slice(&index.to_be_bytes()[2..]);
         nonce.iter_mut().zip(&salt).for_each(|(n, s)| *n ^= s);
         let aad = [header, word].concat();
-        let sealed = gcm(&cipher_key, nonce, payload, &aad);
+        let sealed = Keyed(suite, &cipher_key).gcm(nonce, payload, &aad);
         let sealed = &sealed[..payload.len() + tag_len];
         return as_sent([header, sealed, word, mki].concat());
     }
@@ -130,14 +177,20 @@ fn protect_behind(
                 Plane::Rtp => [&[0], &header[1..12], &roc].concat(),
                 Plane::Rtcp => [&[0; 4], word, header].concat(),
             };
-            f8(&cipher_key, &salt, iv.try_into().unwrap(), payload.len())
+            f8(
+                suite,
+                &cipher_key,
+                &salt,
+                iv.try_into().unwrap(),
+                payload.len(),
+            )
         }
         _ => {
             let mut block = [0; 16];
             block[4..8].copy_from_slice(ssrc);
             block[8..14].copy_from_slice(&index.to_be_bytes()[2..]);
             block.iter_mut().zip(&salt).for_each(|(b, s)| *b ^= s);
-            keystream(&cipher_key, block, payload.len())
+            keystream(Keyed(suite, &cipher_key), block, payload.len())
         }
     };
     let sealed: Vec<u8> = payload.iter().zip(stream).map(|(p, s)| p ^ s).collect();
@@ -189,13 +242,19 @@ pub fn encrypt_elements(
     ) {
         let roc = ((index >> 16) as u32).to_be_bytes();
         let iv = [&[0], &plain[1..12], &roc].concat();
-        f8(&cipher_key, &salt, iv.try_into().unwrap(), contents.len())
+        f8(
+            suite,
+            &cipher_key,
+            &salt,
+            iv.try_into().unwrap(),
+            contents.len(),
+        )
     } else {
         let mut block = [0; 16];
         block[4..8].copy_from_slice(&plain[8..12]);
         block[8..14].copy_from_slice(&index.to_be_bytes()[2..]);
         block.iter_mut().zip(&salt).for_each(|(b, s)| *b ^= s);
-        keystream(&cipher_key, block, contents.len())
+        keystream(Keyed(suite, &cipher_key), block, contents.len())
     };
     let profile = u16::from_be_bytes([plain[start - 4], plain[start - 3]]);
     let mut at = 0;
@@ -224,32 +283,17 @@ pub fn encrypt_elements(
 }
 
 /// RFC 3711 §4.1.2.
-fn f8(key: &[u8], salt: &[u8], iv: [u8; 16], len: usize) -> Vec<u8> {
+fn f8(suite: CryptoSuite, key: &[u8], salt: &[u8], iv: [u8; 16], len: usize) -> Vec<u8> {
     let mut masked = [0x55; 16];
     masked[..salt.len()].copy_from_slice(salt);
     masked.iter_mut().zip(key).for_each(|(m, k)| *m ^= k);
-    let start = u128::from_be_bytes(encrypt(&masked, iv));
+    let start = u128::from_be_bytes(Keyed(suite, &masked).encrypt(iv));
     let (mut block, mut stream) = (0, Vec::new());
     for j in 0..len.div_ceil(16) {
-        block = u128::from_be_bytes(encrypt(key, (start ^ j as u128 ^ block).to_be_bytes()));
+        let bytes = (start ^ j as u128 ^ block).to_be_bytes();
+        block = u128::from_be_bytes(Keyed(suite, key).encrypt(bytes));
         stream.extend(block.to_be_bytes());
     }
     stream.truncate(len);
     stream
-}
-
-/// AES-GCM with its tag of 16 bytes behind the ciphertext.
-fn gcm(key: &[u8], nonce: [u8; 12], plain: &[u8], aad: &[u8]) -> Vec<u8> {
-    let mut sealed = plain.to_vec();
-    let (nonce, text) = (nonce.into(), sealed.as_mut_slice().into());
-    let tag = match key.len() {
-        16 => aes_gcm::Aes128Gcm::new_from_slice(key)
-            .unwrap()
-            .encrypt_inout_detached(&nonce, aad, text),
-        _ => aes_gcm::Aes256Gcm::new_from_slice(key)
-            .unwrap()
-            .encrypt_inout_detached(&nonce, aad, text),
-    };
-    sealed.extend(tag.unwrap());
-    sealed
 }

@@ -141,6 +141,15 @@ fn build(profile: &Path, example: &str) {
     if !cfg!(feature = "std") {
         command.arg("--no-default-features");
     }
+    // As the test itself was built, so that the example knows as many suites.
+    for (feature, is_on) in [
+        ("aria", cfg!(feature = "aria")),
+        ("bytes", cfg!(feature = "bytes")),
+    ] {
+        if is_on {
+            command.args(["--features", feature]);
+        }
+    }
     // Where the tests run without cargo, somebody has built the example already.
     if let Ok(status) = command.status() {
         assert!(status.success(), "{example} does not compile");
