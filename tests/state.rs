@@ -599,7 +599,15 @@ fn keys_that_are_not_those_of_the_context_are_not_exported_for_it() {
     let (tx, rx) = contexts(&setup);
     let (one, two, three) = (setup.key(1), setup.key(2), setup.key(3));
     let renamed = key(SUITE, 2).with_mki(setup.mki(3));
-    for keys in [&[&one][..], &[], &[&one, &three], &[&one, &renamed]] {
+    let shorter = setup.key(2).with_lifetime(Lifetime::new(1000).unwrap());
+    let others = [
+        &[&one][..],
+        &[],
+        &[&one, &three],
+        &[&one, &renamed],
+        &[&one, &shorter],
+    ];
+    for keys in others {
         assert_eq!(
             tx.export_secret_state(keys).map(|_| ()),
             Err(StateError::OtherKeys)

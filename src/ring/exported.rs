@@ -1,8 +1,10 @@
 //! The keys of a context in an exported state: never the keys themselves, but which they are and how much they were used.
 
+use alloc::vec::Vec;
+
 use zeroize::Zeroizing;
 
-use super::{KeyCheck, KeyRing, MAX_KEYS, RingKey};
+use super::{KeyCheck, KeyRing, KeyUsage, RingKey};
 use crate::error::StateError;
 use crate::key::MasterKey;
 use crate::state::{Margin, Reader, StateKey, Writer};
@@ -97,20 +99,20 @@ impl KeyRing {
         }
     }
 
-    /// The keys of this ring among `keys`, in the order of the ring. An error if one is not there.
+    /// The keys of this ring among `keys`, in the order of the ring. An error if one is not there, with its MKI and lifetime.
     pub(crate) fn find_keys<'k>(
         &self,
         keys: &[&'k MasterKey],
-    ) -> Result<alloc::vec::Vec<&'k MasterKey>, StateError> {
-        let checks: alloc::vec::Vec<_> = keys
-            .iter()
-            .take(MAX_KEYS)
-            .map(|key| KeyCheck::of_key(key))
-            .collect();
+    ) -> Result<Vec<&'k MasterKey>, StateError> {
+        let checks: Vec<_> = keys.iter().map(|key| KeyCheck::of_key(key)).collect();
         let find = |own: &RingKey| {
-            let at = checks.iter().position(|check| check.matches(&own.check))?;
-            let key = keys.get(at)?;
-            (key.suite() == self.suite && key.mki() == own.mki()).then_some(*key)
+            let mut known = checks.iter().zip(keys);
+            let (_, key) = known.find(|(check, _)| check.matches(&own.check))?;
+            let new = KeyUsage::of(key);
+            let has_its_limits =
+                (new.rtp_limit, new.rtcp_limit) == (own.usage.rtp_limit, own.usage.rtcp_limit);
+            let is_it = key.suite() == self.suite && key.mki() == own.mki() && has_its_limits;
+            is_it.then_some(*key)
         };
         let found: Option<_> = self.iter().map(find).collect();
         found.ok_or(StateError::OtherKeys)
