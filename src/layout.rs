@@ -218,6 +218,11 @@ impl<B: AsRef<[u8]>> Laid<B> {
         Some((u32::from_be_bytes(*roc), mac))
     }
 
+    /// Where the tag is.
+    pub(crate) fn tag_range(&self) -> Option<Range<usize>> {
+        self.layout.tag.clone()
+    }
+
     /// Bytes of the plain packet.
     pub(crate) fn plain_len(&self) -> usize {
         self.layout.plain

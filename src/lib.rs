@@ -107,6 +107,7 @@ mod layout;
 mod transform;
 mod sender;
 mod receiver;
+pub mod batch;
 
 // How keys come to a context.
 pub mod sdes;

@@ -12,7 +12,7 @@ use ghash::{GHash, universal_hash::UniversalHash};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-pub(crate) use hmac_sha1::HmacSha1;
+pub(crate) use hmac_sha1::{HmacSha1, Message, codes};
 
 use crate::simd;
 

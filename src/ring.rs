@@ -154,6 +154,14 @@ impl RingKey {
         }
     }
 
+    /// The same without a look at a key derivation rate: `None` where there is one.
+    pub(crate) fn lasting_transform(&self, plane: Plane) -> Option<&Transform> {
+        match plane {
+            Plane::Rtp => self.rtp.lasting(),
+            Plane::Rtcp => self.rtcp.lasting(),
+        }
+    }
+
     /// Enciphers or deciphers elements of the header extension of the packet at `at`, which this key has accepted or is about to seal.
     #[cold]
     pub(crate) fn xor_elements(&mut self, ids: &ElementIds, header: &mut [u8], at: Position) {

@@ -15,7 +15,7 @@ use crate::key::MasterKey;
 use crate::statistics::ProtectErrorCounts;
 use crate::stream::SrtcpCounter;
 
-use path::Source;
+pub(crate) use path::Source;
 
 /// Protects RTP and RTCP: one direction of one RTP session.
 ///

@@ -16,11 +16,13 @@ use zeroize::ZeroizeOnDrop;
 use crate::header::Plane;
 use crate::kdf::Kdf;
 use crate::layout::{EncryptedPortion, Laid};
+use crate::primitives::SHA1_LEN;
 use crate::suite::{CipherKind, CryptoSuite};
 
 use gcm::GcmTransform;
 pub(crate) use header_ext::{ElementIds, HeaderCipher, HeaderUse, cryptex_profile};
 use hmac::HmacTransform;
+pub(crate) use hmac::TagJob;
 pub use roc_carry::RocCarry;
 pub(crate) use roc_carry::carry_roc;
 
@@ -145,6 +147,44 @@ impl Transform {
         match self {
             Self::Hmac(transform) => transform.seal_cryptex(packet, at),
             Self::Gcm(transform) => transform.seal_cryptex(packet, at),
+        }
+    }
+
+    /// The same but for a tag that can as well be computed beside others: returns what is left to do.
+    pub(crate) fn seal_but_tag(
+        &self,
+        packet: &mut Laid<&mut [u8]>,
+        at: Position,
+        enciphered: bool,
+    ) -> Option<TagJob> {
+        match self {
+            Self::Hmac(transform) => transform.seal_but_tag(packet, at, enciphered),
+            Self::Gcm(transform) => {
+                transform.seal(packet, at, enciphered);
+                None
+            }
+        }
+    }
+
+    /// What it takes to compute the code of `packet` at `at` beside others, if that can be done.
+    pub(crate) fn tag_job(&self, packet: &Laid<&[u8]>, at: Position) -> Option<TagJob> {
+        match self {
+            Self::Hmac(transform) => transform.tag_job(packet, at),
+            Self::Gcm(_) => None,
+        }
+    }
+
+    /// What [`verify`](Self::verify) says, with the code of a job in place of one that is computed, where it is of the same bytes under the same key.
+    pub(crate) fn verify_by(
+        &self,
+        known: (&TagJob, &[u8; SHA1_LEN]),
+        packet: &Laid<&[u8]>,
+        at: Position,
+        portion: EncryptedPortion,
+    ) -> Option<Authentic> {
+        match self {
+            Self::Hmac(transform) => transform.verify_by(known, packet, at),
+            Self::Gcm(transform) => transform.verify(packet, at, portion),
         }
     }
 

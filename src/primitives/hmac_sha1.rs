@@ -3,6 +3,7 @@
 use core::slice;
 
 use sha1::block_api::compress;
+use subtle::ConstantTimeEq;
 use zeroize::{ZeroizeOnDrop, Zeroizing};
 
 use super::SHA1_LEN;
@@ -64,6 +65,28 @@ impl HmacSha1 {
         }
     }
 
+    /// The same key once more.
+    pub(crate) fn copy(&self) -> Self {
+        let Self {
+            inner,
+            outer,
+            sha_ni,
+        } = *self;
+        Self {
+            inner,
+            outer,
+            sha_ni,
+        }
+    }
+
+    /// Is it the same key? In constant time.
+    pub(crate) fn is_same_as(&self, other: &Self) -> bool {
+        let ours = self.inner.iter().chain(&self.outer);
+        let theirs = other.inner.iter().chain(&other.outer);
+        let difference = ours.zip(theirs).fold(0, |sum, (a, b)| sum | (a ^ b));
+        difference.ct_eq(&0).into()
+    }
+
     /// The code of `message` followed by `suffix`, which has at most 56 bytes.
     #[inline]
     pub(crate) fn code(&self, message: &[u8], suffix: &[u8]) -> [u8; SHA1_LEN] {
@@ -78,6 +101,23 @@ impl HmacSha1 {
             }
         }
     }
+}
+
+/// A message whose code is wanted.
+#[derive(Clone, Copy)]
+pub(crate) struct Message<'m> {
+    pub(crate) hmac: &'m HmacSha1,
+    pub(crate) message: &'m [u8],
+    /// What follows it, at most 56 bytes.
+    pub(crate) suffix: &'m [u8],
+}
+
+/// The codes of many messages, each under its own key; zeros where there is none.
+pub(crate) fn codes<const N: usize>(messages: &[Option<Message<'_>>; N]) -> [[u8; SHA1_LEN]; N] {
+    messages.map(|message| match message {
+        Some(it) => it.hmac.code(it.message, it.suffix),
+        None => [0; SHA1_LEN],
+    })
 }
 
 /// The one or two blocks that end a message.

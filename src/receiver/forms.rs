@@ -1,7 +1,7 @@
 //! SRTP packets that are not all alike: cryptex (RFC 9335), and the rollover counter in some tags (RFC 4771).
 
 use super::Receiver;
-use super::path::{Opened, jump_too_far, lay};
+use super::path::{Now, Opened, jump_too_far, lay};
 use crate::builder::Cryptex;
 use crate::error::UnprotectError;
 use crate::header::{Plane, RTP_FIXED, RtpHeader};
@@ -35,7 +35,7 @@ impl Receiver {
             (Some(carry), Some((roc, _))) if carry.carries(seq) => RocClaim::Carried(roc),
             _ => RocClaim::Estimated,
         };
-        self.open_laid::<true>(&laid, header, portion, roc)
+        self.open_laid::<true>(&laid, header, portion, roc, &Now)
     }
 
     /// What of a packet is enciphered, where cryptex is in use: the packet says.

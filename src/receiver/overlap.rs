@@ -2,7 +2,7 @@
 
 use alloc::boxed::Box;
 
-use super::path::{Opened, is_of_an_authentic_packet, the_truer_of};
+use super::path::{Now, Opened, is_of_an_authentic_packet, the_truer_of};
 use super::{Receiver, ReceiverBuilder, ReceiverOptions};
 use crate::builder::{Formats, Options};
 use crate::error::{BuildError, UnprotectError};
@@ -270,7 +270,7 @@ impl Receiver {
         room: usize,
     ) -> Result<Opened, UnprotectError> {
         self.exchange_keys();
-        let opened = self.open_under_keys(plane, packet, room);
+        let opened = self.open_under_keys(plane, packet, room, &Now);
         self.exchange_keys();
 
         opened.map(|opened| Opened {

@@ -7,9 +7,11 @@ use crate::error::UnprotectError;
 use crate::header::{Plane, RTCP_FIXED, RtpHeader, rtcp_ssrc};
 use crate::index::{OutOfRange, PacketIndex};
 use crate::layout::{EncryptedPortion, Laid, Trailer, split_esrtcp};
+use crate::primitives::SHA1_LEN;
 use crate::replay::Refused;
+use crate::ring::RingKey;
 use crate::stream::{Claim, Guesses, NotAdmitted, RocClaim, Slot, Stream, TableFull};
-use crate::transform::{Authentic, Position};
+use crate::transform::{Authentic, Position, TagJob};
 
 /// A packet that was accepted, still enciphered.
 pub(super) struct Opened {
@@ -25,14 +27,136 @@ pub(super) struct Opened {
     pub(super) portion: EncryptedPortion,
 }
 
+/// How a packet is verified.
+pub(super) trait Verifier {
+    /// Does `packet` belong at `at`?
+    fn verify(
+        &self,
+        key: &mut RingKey,
+        packet: &Laid<&[u8]>,
+        at: Position,
+        portion: EncryptedPortion,
+    ) -> Option<Authentic>;
+}
+
+/// By computing its tag.
+pub(super) struct Now;
+
+impl Verifier for Now {
+    #[inline(always)]
+    fn verify(
+        &self,
+        key: &mut RingKey,
+        packet: &Laid<&[u8]>,
+        at: Position,
+        portion: EncryptedPortion,
+    ) -> Option<Authentic> {
+        key.transform(at).verify(packet, at, portion)
+    }
+}
+
+/// By a code that was computed beside those of other packets, if it is of the same bytes under the same key; or else as ever.
+struct ByCode<'a>(&'a TagJob, &'a [u8; SHA1_LEN]);
+
+impl Verifier for ByCode<'_> {
+    fn verify(
+        &self,
+        key: &mut RingKey,
+        packet: &Laid<&[u8]>,
+        at: Position,
+        portion: EncryptedPortion,
+    ) -> Option<Authentic> {
+        let Self(job, code) = *self;
+        key.transform(at)
+            .verify_by((job, code), packet, at, portion)
+    }
+}
+
 impl Receiver {
+    /// What will be computed to verify a packet, as far as can be told before the packets in front of it were accepted. Changes nothing, and
+    /// decides nothing: who knows the code has it compared by [`unprotect_by_code`](Self::unprotect_by_code).
+    pub(crate) fn foresee(&self, plane: Plane, packet: &[u8]) -> Option<TagJob> {
+        let formats = &self.context.formats;
+        let (trailer, header, at) = match plane {
+            Plane::Rtp => {
+                formats.rtp_portion?;
+                let header = RtpHeader::parse(packet).ok()?;
+                let laid = lay(formats.rtp, header.len, packet, usize::MAX).ok()?;
+                let slot = self.context.streams.find(header.ssrc);
+                let guesses = self
+                    .guess_rtp(slot, header, RocClaim::Estimated, &laid)
+                    .ok()?;
+                let index = guesses.into_iter().flatten().next()?.value();
+                (
+                    formats.rtp,
+                    header.len,
+                    Position {
+                        plane,
+                        ssrc: header.ssrc,
+                        index,
+                    },
+                )
+            }
+            Plane::Rtcp => {
+                let ssrc = rtcp_ssrc(packet).ok()?;
+                let laid = lay(formats.rtcp, RTCP_FIXED, packet, usize::MAX).ok()?;
+                let (_, index) = split_esrtcp(laid.word())?;
+                (
+                    formats.rtcp,
+                    RTCP_FIXED,
+                    Position {
+                        plane,
+                        ssrc,
+                        index: index.into(),
+                    },
+                )
+            }
+        };
+        let laid = lay(trailer, header, packet, usize::MAX).ok()?;
+        let key = self.find_key(&laid, at.ssrc).ok()?;
+        let key = self.context.ring.get(key)?;
+        key.lasting_transform(plane)?.tag_job(&laid, at)
+    }
+
+    /// What [`unprotect`](Self::unprotect) does, with the code that came of what was foreseen.
+    pub(crate) fn unprotect_by_code(
+        &mut self,
+        plane: Plane,
+        packet: &mut [u8],
+        job: &TagJob,
+        code: &[u8; SHA1_LEN],
+    ) -> Result<usize, UnprotectError> {
+        let opened = self.open_by(plane, packet, usize::MAX, &ByCode(job, code))?;
+        Ok(self.decipher(&opened, packet).len())
+    }
+
+    /// What [`unprotect`](Self::unprotect) does, where nothing was foreseen.
+    pub(crate) fn unprotect_alone(
+        &mut self,
+        plane: Plane,
+        packet: &mut [u8],
+    ) -> Result<usize, UnprotectError> {
+        self.unprotect(plane, packet).map(|plain| plain.len())
+    }
+
     pub(super) fn open(
         &mut self,
         plane: Plane,
         packet: &[u8],
         room: usize,
     ) -> Result<Opened, UnprotectError> {
-        let mut opened = self.open_under_keys(plane, packet, room);
+        self.open_by(plane, packet, room, &Now)
+    }
+
+    #[inline(always)]
+    fn open_by(
+        &mut self,
+        plane: Plane,
+        packet: &[u8],
+        room: usize,
+        verifier: &impl Verifier,
+    ) -> Result<Opened, UnprotectError> {
+        let mut opened = self.open_under_keys(plane, packet, room, verifier);
         if opened.is_err() || self.former.is_some() {
             self.open_otherwise(&mut opened, plane, packet, room);
         }
@@ -57,16 +181,17 @@ impl Receiver {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn open_under_keys(
         &mut self,
         plane: Plane,
         packet: &[u8],
         room: usize,
+        verifier: &impl Verifier,
     ) -> Result<Opened, UnprotectError> {
         match plane {
-            Plane::Rtp => self.open_rtp(packet, room),
-            Plane::Rtcp => self.open_rtcp(packet, room),
+            Plane::Rtp => self.open_rtp(packet, room, verifier),
+            Plane::Rtcp => self.open_rtcp(packet, room, verifier),
         }
     }
 
@@ -95,13 +220,18 @@ impl Receiver {
         Ok(self.decipher(&opened, out))
     }
 
-    fn open_rtp(&mut self, packet: &[u8], room: usize) -> Result<Opened, UnprotectError> {
+    fn open_rtp(
+        &mut self,
+        packet: &[u8],
+        room: usize,
+        verifier: &impl Verifier,
+    ) -> Result<Opened, UnprotectError> {
         let header = RtpHeader::parse(packet)?;
         let Some(portion) = self.context.formats.rtp_portion else {
             return self.open_rtp_by_form(packet, header, room);
         };
         let laid = lay(self.context.formats.rtp, header.len, packet, room)?;
-        self.open_laid::<false>(&laid, header, portion, RocClaim::Estimated)
+        self.open_laid::<false>(&laid, header, portion, RocClaim::Estimated, verifier)
     }
 
     /// RFC 3711 §3.3, the receiver's steps. Writes nothing to the packet. Twice in the program, each time in one piece, so that the steps of packets
@@ -113,6 +243,7 @@ impl Receiver {
         header: RtpHeader,
         portion: EncryptedPortion,
         roc: RocClaim,
+        verifier: &impl Verifier,
     ) -> Result<Opened, UnprotectError> {
         let ssrc = header.ssrc;
         let slot = self.context.streams.find(ssrc);
@@ -125,10 +256,10 @@ impl Receiver {
                 ssrc,
                 index: index.value(),
             };
-            let transform = self.context.ring.get_mut(key)?.transform(at);
+            let key = self.context.ring.get_mut(key)?;
             match roc {
-                RocClaim::Carried(_) if MAY_CARRY_ROC => transform.verify_carried(laid, at),
-                _ => transform.verify(laid, at, portion),
+                RocClaim::Carried(_) if MAY_CARRY_ROC => key.transform(at).verify_carried(laid, at),
+                _ => verifier.verify(key, laid, at, portion),
             }
         };
         let mut guesses = guesses.into_iter().flatten().take(self.most_guesses);
@@ -150,14 +281,19 @@ impl Receiver {
     }
 
     /// RFC 3711 §3.4. Writes nothing to the packet.
-    fn open_rtcp(&mut self, packet: &[u8], room: usize) -> Result<Opened, UnprotectError> {
+    fn open_rtcp(
+        &mut self,
+        packet: &[u8],
+        room: usize,
+        verifier: &impl Verifier,
+    ) -> Result<Opened, UnprotectError> {
         let ssrc = rtcp_ssrc(packet)?;
         let first = self.context.formats.rtcp;
-        let opened = self.open_rtcp_as(first, packet, ssrc, room);
+        let opened = self.open_rtcp_as(first, packet, ssrc, room, verifier);
         let (Err(error), Some(other)) = (&opened, self.other_rtcp) else {
             return opened;
         };
-        let opened = self.open_rtcp_as(other, packet, ssrc, room);
+        let opened = self.open_rtcp_as(other, packet, ssrc, room, verifier);
         let opened = opened.map_err(|second| the_truer_of(*error, second))?;
         self.context.formats.rtcp = other;
         self.other_rtcp = Some(first);
@@ -171,6 +307,7 @@ impl Receiver {
         packet: &[u8],
         ssrc: u32,
         room: usize,
+        verifier: &impl Verifier,
     ) -> Result<Opened, UnprotectError> {
         let laid = lay(trailer, RTCP_FIXED, packet, room)?;
         let (encrypted, index) = split_esrtcp(laid.word()).ok_or(UnprotectError::TooShort {
@@ -199,7 +336,7 @@ impl Receiver {
         let portion = EncryptedPortion::payload_if(enciphered);
         let ring_key = self.context.ring.get_mut(key);
         let authentic = ring_key
-            .and_then(|key| key.transform(at).verify(&laid, at, portion))
+            .and_then(|key| verifier.verify(key, &laid, at, portion))
             .ok_or(UnprotectError::AuthenticationFailed { ssrc })?;
 
         let expected = self.context.formats.enciphers_rtcp;

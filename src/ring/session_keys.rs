@@ -46,6 +46,14 @@ impl<K: SessionKey> SessionKeys<K> {
         }
     }
 
+    /// The keys, if they are the same for all packets.
+    pub(super) fn lasting(&self) -> Option<&K> {
+        match self {
+            Self::Once(keys) => Some(keys),
+            Self::PerEpoch(_) => None,
+        }
+    }
+
     #[inline]
     pub(super) fn adopt(&mut self, index: u64) {
         if let Self::PerEpoch(keys) = self {

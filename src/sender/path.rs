@@ -12,13 +12,13 @@ use crate::replay::Refused;
 use crate::ring::RingKey;
 use crate::statistics::{Counting, ProtectErrorCounts};
 use crate::stream::{Slot, SrtcpCounter, Stream, TableFull};
-use crate::transform::{HeaderUse, Position, carry_roc};
+use crate::transform::{HeaderUse, Position, TagJob, carry_roc};
 
 type SendStream = Stream<SrtcpCounter, ProtectErrorCounts>;
 
 /// Where the plain packet is.
 #[derive(Clone, Copy)]
-pub(super) enum Source<'a> {
+pub(crate) enum Source<'a> {
     /// In so many bytes at the beginning of the output.
     InPlace(usize),
     From(&'a [u8]),
@@ -31,18 +31,85 @@ struct Form {
     carries_roc: bool,
 }
 
+/// Who computes a tag.
+pub(super) trait Tagger {
+    /// Enciphers the payload and writes the tag, or leaves it to be written.
+    fn seal(
+        &mut self,
+        key: &mut RingKey,
+        packet: &mut Laid<&mut [u8]>,
+        at: Position,
+        enciphers: bool,
+    );
+}
+
+/// At once.
+struct Now;
+
+impl Tagger for Now {
+    #[inline(always)]
+    fn seal(
+        &mut self,
+        key: &mut RingKey,
+        packet: &mut Laid<&mut [u8]>,
+        at: Position,
+        enciphers: bool,
+    ) {
+        key.transform(at).seal(packet, at, enciphers);
+    }
+}
+
+/// Beside those of other packets: here is what is left to do.
+impl Tagger for Option<TagJob> {
+    fn seal(
+        &mut self,
+        key: &mut RingKey,
+        packet: &mut Laid<&mut [u8]>,
+        at: Position,
+        enciphers: bool,
+    ) {
+        *self = key.transform(at).seal_but_tag(packet, at, enciphers);
+    }
+}
+
 impl Sender {
+    /// Protects a packet but for its tag, if `job` is there for that afterwards; returns the length of the protected packet.
+    pub(crate) fn protect_but_tag(
+        &mut self,
+        plane: Plane,
+        source: Source<'_>,
+        out: &mut [u8],
+        job: &mut Option<TagJob>,
+    ) -> Result<usize, ProtectError> {
+        let sealed = self.seal(plane, source, out, job);
+        if let Err(error) = &sealed {
+            let packet = plain_packet(source, out, 0).unwrap_or_default();
+            self.context.count_error(plane, packet, error);
+        }
+        sealed
+    }
+
+    #[inline(always)]
+    fn seal(
+        &mut self,
+        plane: Plane,
+        source: Source<'_>,
+        out: &mut [u8],
+        tagger: &mut impl Tagger,
+    ) -> Result<usize, ProtectError> {
+        match plane {
+            Plane::Rtp => self.seal_rtp(source, out, tagger),
+            Plane::Rtcp => self.seal_rtcp(source, out, tagger),
+        }
+    }
+
     pub(super) fn protect<'b>(
         &mut self,
         plane: Plane,
         source: Source<'_>,
         out: &'b mut [u8],
     ) -> Result<&'b mut [u8], ProtectError> {
-        let sealed = match plane {
-            Plane::Rtp => self.seal_rtp(source, out),
-            Plane::Rtcp => self.seal_rtcp(source, out),
-        };
-        match sealed {
+        match self.seal(plane, source, out, &mut Now) {
             Ok(total) => Ok(out.get_mut(..total).unwrap_or_default()),
             Err(error) => {
                 let packet = plain_packet(source, out, 0).unwrap_or_default();
@@ -71,7 +138,13 @@ impl Sender {
     }
 
     /// Returns the length of the SRTP packet.
-    fn seal_rtp(&mut self, source: Source<'_>, out: &mut [u8]) -> Result<usize, ProtectError> {
+    #[inline(always)]
+    fn seal_rtp(
+        &mut self,
+        source: Source<'_>,
+        out: &mut [u8],
+        tagger: &mut impl Tagger,
+    ) -> Result<usize, ProtectError> {
         match self.context.formats.rtp_portion {
             Some(EncryptedPortion::Nothing | EncryptedPortion::Payload) => {
                 let form = Form {
@@ -79,7 +152,7 @@ impl Sender {
                     trailer: self.context.formats.rtp,
                     carries_roc: false,
                 };
-                self.seal_rtp_as(source, out, form)
+                self.seal_rtp_as(source, out, form, tagger)
             }
             _ => self.seal_rtp_by_form(source, out),
         }
@@ -105,7 +178,7 @@ impl Sender {
             trailer: carry.map_or(formats.rtp, |carry| carry.trailer(formats.rtp, seq)),
             carries_roc: carry.is_some_and(|carry| carry.carries(seq)),
         };
-        self.seal_rtp_as(source, out, form)
+        self.seal_rtp_as(source, out, form, &mut Now)
     }
 
     /// RFC 3711 §3.3, the sender's steps; returns the length of the SRTP packet. Inlined, so that those for packets that are all alike
@@ -116,6 +189,7 @@ impl Sender {
         source: Source<'_>,
         out: &mut [u8],
         form: Form,
+        tagger: &mut impl Tagger,
     ) -> Result<usize, ProtectError> {
         let Form {
             header_use,
@@ -154,7 +228,7 @@ impl Sender {
             HeaderUse::Marks(_) | HeaderUse::Inserts => {
                 seal_cryptex(key, &mut packet, at, header_use)
             }
-            HeaderUse::Clear | HeaderUse::Elements => seal(key, &mut packet, at, enciphers),
+            HeaderUse::Clear | HeaderUse::Elements => seal(key, &mut packet, at, enciphers, tagger),
         };
         if carries_roc {
             carry_roc(&mut packet, at);
@@ -163,7 +237,13 @@ impl Sender {
     }
 
     /// RFC 3711 §3.4; returns the length of the SRTCP packet.
-    fn seal_rtcp(&mut self, source: Source<'_>, out: &mut [u8]) -> Result<usize, ProtectError> {
+    #[inline(always)]
+    fn seal_rtcp(
+        &mut self,
+        source: Source<'_>,
+        out: &mut [u8],
+        tagger: &mut impl Tagger,
+    ) -> Result<usize, ProtectError> {
         let plain = plain_packet(source, out, self.rtcp_overhead())?;
         let ssrc = rtcp_ssrc(plain)?;
         let layout = self.context.formats.rtcp.behind(RTCP_FIXED, plain.len());
@@ -192,7 +272,7 @@ impl Sender {
         stream.statistics.count_packet(plane, packet.plain_len());
         place(key, &mut packet, source);
         packet.write_word(esrtcp_word(enciphers, at.index));
-        Ok(seal(key, &mut packet, at, enciphers))
+        Ok(seal(key, &mut packet, at, enciphers, tagger))
     }
 
     /// The index for this packet of a stream: never one that was used.
@@ -308,9 +388,15 @@ fn place(key: &RingKey, packet: &mut Laid<&mut [u8]>, source: Source<'_>) {
 }
 
 /// Enciphers the payload and writes the tag; returns the length of the packet.
-#[inline]
-fn seal(key: &mut RingKey, packet: &mut Laid<&mut [u8]>, at: Position, enciphers: bool) -> usize {
-    key.transform(at).seal(packet, at, enciphers);
+#[inline(always)]
+fn seal(
+    key: &mut RingKey,
+    packet: &mut Laid<&mut [u8]>,
+    at: Position,
+    enciphers: bool,
+    tagger: &mut impl Tagger,
+) -> usize {
+    tagger.seal(key, packet, at, enciphers);
     key.count(at);
     packet.total()
 }

@@ -1,5 +1,7 @@
 //! Encrypt, then HMAC-SHA1 (RFC 3711 §4.1 and §4.2): counter mode, f8 and NULL ciphers.
 
+use core::ops::Range;
+
 use zeroize::Zeroizing;
 
 use super::cipher::Cipher;
@@ -7,12 +9,41 @@ use super::{Authentic, Position};
 use crate::header::Plane;
 use crate::kdf::{Kdf, Purpose};
 use crate::layout::{Laid, with_cryptex_portion};
-use crate::primitives::{HmacSha1, SHA1_LEN, is_truncation_of};
+use crate::primitives::{HmacSha1, Message, SHA1_LEN, is_truncation_of};
 use crate::suite::CryptoSuite;
 
 pub(crate) struct HmacTransform {
     cipher: Cipher,
     hmac: HmacSha1,
+}
+
+/// A code that is computed beside others (`batch`), and the tag that it is for.
+pub(crate) struct TagJob {
+    hmac: HmacSha1,
+    /// Bytes of the packet that are authenticated, from its first one on.
+    portion: usize,
+    /// Behind them, in SRTP.
+    roc: Option<[u8; 4]>,
+    tag: Range<usize>,
+}
+
+impl TagJob {
+    /// What the code is of.
+    pub(crate) fn message<'m>(&'m self, packet: &'m [u8]) -> Option<Message<'m>> {
+        Some(Message {
+            hmac: &self.hmac,
+            message: packet.get(..self.portion)?,
+            suffix: self.roc.as_slice().as_flattened(),
+        })
+    }
+
+    /// Writes the leading bytes of the code, as many as the tag has.
+    pub(crate) fn write_tag(&self, packet: &mut [u8], code: &[u8; SHA1_LEN]) {
+        let tag = packet.get_mut(self.tag.clone()).unwrap_or_default();
+        for (to, from) in tag.iter_mut().zip(code) {
+            *to = *from;
+        }
+    }
 }
 
 impl HmacTransform {
@@ -33,6 +64,46 @@ impl HmacTransform {
             self.cipher.xor_keystream(header, payload, at);
         }
         self.write_tag(packet, at);
+    }
+
+    /// The same but for the tag: returns what is left to do, if there is one.
+    pub(super) fn seal_but_tag(
+        &self,
+        packet: &mut Laid<&mut [u8]>,
+        at: Position,
+        enciphered: bool,
+    ) -> Option<TagJob> {
+        if enciphered {
+            let (header, payload, _) = packet.header_payload_and_word();
+            self.cipher.xor_keystream(header, payload, at);
+        }
+        self.tag_job(packet, at)
+    }
+
+    /// What it takes to compute the code of a packet elsewhere; `None` if it has no tag.
+    pub(super) fn tag_job<B: AsRef<[u8]>>(&self, packet: &Laid<B>, at: Position) -> Option<TagJob> {
+        Some(TagJob {
+            tag: packet.tag_range()?,
+            hmac: self.hmac.copy(),
+            portion: packet.hmac_portion().len(),
+            roc: (at.plane == Plane::Rtp).then(|| at.roc_bytes()),
+        })
+    }
+
+    /// Does `packet` belong at `at`? `job` and the code that came of it tell, if they are about this packet there.
+    pub(super) fn verify_by(
+        &self,
+        (job, code): (&TagJob, &[u8; SHA1_LEN]),
+        packet: &Laid<&[u8]>,
+        at: Position,
+    ) -> Option<Authentic> {
+        let is_about_it = job.portion == packet.hmac_portion().len()
+            && job.roc == (at.plane == Plane::Rtp).then(|| at.roc_bytes())
+            && job.hmac.is_same_as(&self.hmac);
+        match packet.tag() {
+            Some(tag) if is_about_it => Authentic::verified(at, is_truncation_of(tag, code)),
+            _ => self.verify(packet, at),
+        }
     }
 
     #[cold]
