@@ -6,7 +6,7 @@ seconds=${1:?usage: fuzz/run.sh SECONDS [LIBFUZZER-OPTION...]}
 shift
 cd "$(dirname "$0")"
 cargo run --quiet --example seeds
-for target in unprotect_rtp unprotect_rtcp protect crypto_line negotiate session; do
+for target in unprotect_rtp unprotect_rtcp protect crypto_line negotiate session import_state; do
     echo "== $target"
     cargo +nightly fuzz run --fuzz-dir . "$target" -- -max_len=4096 -max_total_time="$seconds" -print_final_stats=1 "$@"
 done

@@ -12,7 +12,7 @@ use srtp_sdes::sdes::{
     CryptoAttribute, Line, MediaSection, Offer, OurSide, Outcome, ParseMode, Policy, Response,
     Session, Signalling,
 };
-use srtp_sdes::{CryptoSuite, MasterKey, Mki, Sender};
+use srtp_sdes::{CryptoSuite, Margin, MasterKey, Mki, Sender};
 
 /// RFC 3711 B.3: master key and master salt.
 const MASTER_KEY: [u8; 16] = *b"\xe1\xf9\x7a\x0d\x3e\x01\x8b\xe0\xd6\x4f\xa3\x2c\x06\xde\x41\x39";
@@ -89,7 +89,7 @@ fn freed_memory_holds_no_master_key() {
         "the search finds what is there"
     );
 
-    let work: [(&str, fn()); 6] = [
+    let work: [(&str, fn()); 8] = [
         ("a key that is dropped", || drop(Box::new(key()))),
         ("a builder with more and more keys", || {
             let mut builder = Sender::builder(other(1)).add_key(key().with_mki(mki(99)));
@@ -97,6 +97,18 @@ fn freed_memory_holds_no_master_key() {
                 builder = builder.add_key(other(n));
             }
             drop(builder);
+        }),
+        ("a state with keys, exported", || {
+            let sender = Sender::builder(other(1)).add_key(key().with_mki(mki(2)));
+            let sender = sender.build().unwrap();
+            let keys = [&other(1), &key().with_mki(mki(2))];
+            drop(sender.export_secret_state(&keys).unwrap());
+        }),
+        ("a state with keys that is refused behind them", || {
+            let sender = Sender::new(key());
+            let mut state = sender.export_secret_state(&[&key()]).unwrap();
+            *state.last_mut().unwrap() ^= 1;
+            assert!(Sender::resume_secret(&state, Margin::NONE).is_err());
         }),
         ("a key as text, and back", || {
             let text = key().secret_base64();

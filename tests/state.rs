@@ -29,6 +29,8 @@ struct Setup {
     unencrypted_srtcp: bool,
     identical: bool,
     search_roc: bool,
+    /// Under the `_32` suites: the sender's SRTCP tags have 4 bytes, and the receiver takes either.
+    short_tag: bool,
 }
 
 impl Setup {
@@ -43,6 +45,7 @@ impl Setup {
             unencrypted_srtcp: false,
             identical: false,
             search_roc: false,
+            short_tag: false,
         }
     }
 
@@ -79,7 +82,10 @@ impl Setup {
     }
 
     fn sender(&self, first: usize) -> SenderBuilder {
-        let builder = self.builder(first, Sender::builder);
+        let mut builder = self.builder(first, Sender::builder);
+        if self.short_tag {
+            builder = builder.srtcp_tag(SrtcpTag::Bytes4);
+        }
         match self.identical {
             true => builder.allow_identical_retransmission(),
             false => builder,
@@ -87,7 +93,10 @@ impl Setup {
     }
 
     fn receiver(&self, first: usize) -> ReceiverBuilder {
-        let builder = self.builder(first, Receiver::builder);
+        let mut builder = self.builder(first, Receiver::builder);
+        if self.short_tag {
+            builder = builder.accept_either_srtcp_tag();
+        }
         match self.search_roc {
             true => builder.search_roc(),
             false => builder,
@@ -101,7 +110,7 @@ impl Setup {
 
 fn setup() -> impl Strategy<Value = Setup> {
     let options = (
-        any::<[bool; 3]>(),
+        any::<[bool; 4]>(),
         prop::option::of(1..5u8),
         prop::option::of(2..40u64),
     );
@@ -120,6 +129,7 @@ fn setup() -> impl Strategy<Value = Setup> {
             unencrypted_srtcp: flags[0],
             identical: flags[1],
             search_roc: flags[2],
+            short_tag: flags[3] && CryptoSuite::ALL[suite].rtp_tag_len() == 4,
         },
     )
 }

@@ -54,7 +54,39 @@ fn main() -> io::Result<()> {
             }
         }
     }
+    exported(folder)?;
     signalling(folder)
+}
+
+/// Histories, and what is done to the state: nothing, flips, cuts, with and without the keys. See `import_state`.
+fn exported(folder: &Path) -> io::Result<()> {
+    let folder = folder.join("corpus/import_state");
+    fs::create_dir_all(&folder)?;
+    // Packets of both planes, a stream removed, a rollover counter set.
+    let history = [
+        9, 10, 0, 0, 1, 10, 1, 0xff, 0xfe, 4, 0, 4, 1, 10, 0, 0, 3, 10, 1, 0, 1, 1, 0, 2, 0, 0, 2,
+        1, 0, 100,
+    ];
+    let changes = [
+        &[4][..],
+        &[5, 0, 40, 1],
+        &[0x15, 0, 80, 1],
+        &[0x16, 0, 90, 0xff, 0, 120, 0x80],
+        &[0x10, 30, 0],
+    ];
+    for suite in 0..SUITES {
+        for (n, options) in OPTIONS.iter().enumerate() {
+            for (m, change) in changes.iter().enumerate() {
+                let mut seed = vec![suite];
+                seed.extend(options);
+                seed.extend(history);
+                seed.extend(*change);
+                seed.extend(history);
+                fs::write(folder.join(format!("suite-{suite}-options-{n}-{m}")), seed)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Script, and the policies of both sides: see `negotiate` and `Side::read`. Every suite; all that is allowed; little.

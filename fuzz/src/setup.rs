@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 
 use srtp_sdes::{
     Builder, Cryptex, CryptoSuite, EBitPolicy, KeyDerivationRate, Lifetime, MasterKey, Mki, Plane,
-    Receiver, ReplayWindowSize, Sender, SrtcpTag,
+    Receiver, ReceiverBuilder, ReplayWindowSize, Sender, SenderBuilder, SrtcpTag,
 };
 
 use crate::Input;
@@ -87,6 +87,14 @@ impl Setup {
     }
 
     pub(crate) fn sender(&self) -> Option<Sender> {
+        self.sender_builder().build().ok()
+    }
+
+    pub(crate) fn receiver(&self) -> Option<Receiver> {
+        self.receiver_builder().build().ok()
+    }
+
+    pub(crate) fn sender_builder(&self) -> SenderBuilder {
         let mut builder = self.options(Sender::builder(self.key(0)));
         if self.unencrypted_srtcp {
             builder = builder.unencrypted_srtcp();
@@ -94,10 +102,10 @@ impl Setup {
         if self.first_srtcp_index_1 {
             builder = builder.first_srtcp_index_1();
         }
-        builder.build().ok()
+        builder
     }
 
-    pub(crate) fn receiver(&self) -> Option<Receiver> {
+    pub(crate) fn receiver_builder(&self) -> ReceiverBuilder {
         let mut builder = self.options(Receiver::builder(self.key(0)));
         if self.unencrypted_srtcp ^ self.other_e_bit {
             builder = builder.unencrypted_srtcp();
@@ -111,7 +119,13 @@ impl Setup {
         if self.either_tag {
             builder = builder.accept_either_srtcp_tag();
         }
-        builder.build().ok()
+        builder
+    }
+
+    /// All of the master keys.
+    pub(crate) fn keys(&self) -> Vec<MasterKey> {
+        let count = if self.mki > 0 { 2 } else { 1 };
+        (0..count).map(|n| self.key(n)).collect()
     }
 
     /// Selects another key than so far, if there are several.

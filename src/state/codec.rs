@@ -94,14 +94,15 @@ pub(crate) fn split(kind: Kind, state: &[u8]) -> Result<(Reader<'_>, Sealed<'_>)
     if magic != MAGIC {
         return Err(StateError::NotAState);
     }
-    let version = reader.u16()?;
+    let cut = |_| StateError::Length;
+    let version = reader.u16().map_err(cut)?;
     if version != VERSION {
         return Err(StateError::Version { version });
     }
-    if reader.u8()? != kind as u8 {
+    if reader.u8().map_err(cut)? != kind as u8 {
         return Err(StateError::Kind);
     }
-    if Ok(reader.u64()?) != u64::try_from(state.len()) {
+    if Ok(reader.u64().map_err(cut)?) != u64::try_from(state.len()) {
         return Err(StateError::Length);
     }
     let covered_and_code = state.split_last_chunk().ok_or(StateError::Length)?;
@@ -352,7 +353,11 @@ mod tests {
         let sealed = state(&keys);
         let opened = |state: &[u8]| open(Kind::Sender, &keys, state).map(|_| ());
         for len in 0..sealed.len() {
-            assert!(opened(&sealed[..len]).is_err(), "{len} bytes");
+            let expected = match len {
+                0..8 => StateError::NotAState,
+                _ => StateError::Length,
+            };
+            assert_eq!(opened(&sealed[..len]), Err(expected), "{len} bytes");
         }
         let mut longer = sealed.to_vec();
         longer.push(0);

@@ -150,6 +150,7 @@ mod tests {
             stream.srtcp.mark_sent(last);
             stream.skip(Margin::packets(10).unwrap());
             assert_eq!(stream.srtcp.next(0), next, "{last:#x}");
+            assert!(stream.srtcp.0 <= Some(GREATEST_SRTCP_INDEX), "{last:#x}");
         }
         for first in [1 << 31, u32::MAX] {
             assert_eq!(SrtcpCounter::NONE.next(first), None);
