@@ -21,6 +21,8 @@ fn on_the_wire(packet: &[u8]) {
     reveal(packet, "it is sent");
 }
 
+type Case = fn(CryptoSuite);
+
 fn main() -> ExitCode {
     if !memcheck::is_here() {
         eprintln!("this shows nothing outside of Valgrind: see run.sh");
@@ -29,7 +31,7 @@ fn main() -> ExitCode {
     say_what_is_run();
     let mut is_well = true;
     for suite in CryptoSuite::ALL {
-        let cases: [(&str, fn(CryptoSuite)); 8] = [
+        let cases: [(&str, Case); 8] = [
             ("key from bytes", from_bytes),
             ("key from base64", from_base64),
             ("crypto line", crypto_line),
@@ -95,7 +97,7 @@ fn with_base64(suite: CryptoSuite, before: &str, behind: &str) -> String {
     let letters = "BCDEFGHIJKLMNObcdefghijklmno".chars().cycle();
     // Its lower bits are 0, as those to spare have to be.
     let mut text: String = letters.take(digits - 1).chain(['g']).collect();
-    while text.len() % 4 != 0 {
+    while !text.len().is_multiple_of(4) {
         text.push('=');
     }
     let whole = format!("{before}{text}{behind}");
