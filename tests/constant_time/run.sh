@@ -2,8 +2,10 @@
 # Shows that no branch and no address depends on a secret: tests/constant_time/run.sh [CARGO-TARGET-FOLDER]
 # Needs Valgrind on x86-64. What this machine or Valgrind has not got is printed as NOT RUN.
 set -eu
+target=${1:-$(dirname "$0")/target}
+mkdir -p "$target"
+target=$(cd "$target" && pwd)
 cd "$(dirname "$0")"
-target=${1:-target}
 if [ "$(uname -m)" != x86_64 ]; then
     echo "NOT RUN: the client requests are written for x86-64"
     exit 0

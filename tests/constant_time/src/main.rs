@@ -124,9 +124,17 @@ fn from_base64(suite: CryptoSuite) {
 
 fn crypto_line(suite: CryptoSuite) {
     let before = format!("a=crypto:1 {suite} inline:");
-    let text = with_base64(suite, &before, "|2^20|1:4 UNENCRYPTED_SRTCP");
-    for mode in [ParseMode::Tolerant, ParseMode::Strict] {
-        match CryptoAttribute::parse(&text, mode) {
+    let one = with_base64(suite, &before, "|2^20|1:4 UNENCRYPTED_SRTCP");
+    // The second is another key, and the parser looks whether it is.
+    let open = MasterKey::new(suite, &vec![7; suite.key_and_salt_len()]).expect("its length");
+    let second = format!("|1:4;inline:{}|2:4", *open.secret_base64());
+    let two = with_base64(suite, &before, &second);
+    for (mode, text) in [
+        (ParseMode::Tolerant, &one),
+        (ParseMode::Strict, &one),
+        (ParseMode::Tolerant, &two),
+    ] {
+        match CryptoAttribute::parse(text, mode) {
             Line::Usable(line) => black_box(line.keys()[0].secret_base64()),
             other => panic!("{other:?}"),
         };
