@@ -260,6 +260,71 @@ fn a_crate_is_told_from_a_module_a_field_and_a_longer_name() {
     }
 }
 
+/// What ends a program, and has no place on the way of a packet or of a line.
+const NEVER: [&str; 7] = [
+    "indexing_slicing",
+    "unwrap_used",
+    "expect_used",
+    "panic",
+    "unreachable",
+    "todo",
+    "unsafe_code",
+];
+
+/// The lints that attributes of `code` let pass: what is in the brackets of each `allow`, `expect` and `warn`.
+fn lints_let_pass(code: &str) -> Vec<(usize, &str)> {
+    let mut found = Vec::new();
+    for level in ["allow", "expect", "warn"] {
+        for (before, after) in words(code, level) {
+            // Not a method, and not a function's name.
+            let is_level = before.trim_end().ends_with(['[', '(', ',']);
+            let inside = after.trim_start().strip_prefix('(');
+            if let (true, Some(inside)) = (is_level, inside) {
+                let end = inside.find(')').unwrap_or(inside.len());
+                found.push((line(before), &inside[..end]));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn no_line_of_the_source_has_leave_to_panic() {
+    for (file, text) in sources() {
+        let code = code(&text);
+        for (at, lints) in lints_let_pass(&without_tests(&code)) {
+            for lint in lints.split(',').map(str::trim) {
+                let name = lint.strip_prefix("clippy::").unwrap_or(lint);
+                let groups = ["all", "restriction", "warnings"];
+                assert!(
+                    !NEVER.contains(&name) && !groups.contains(&name),
+                    "src/{file}:{at} lets {lint} pass"
+                );
+            }
+        }
+        if file == "lib.rs" {
+            let denied = code.find("deny(\n        clippy::").map(|at| &code[at..]);
+            let denied = denied.and_then(|it| it.split_once(')')).expect("a list").0;
+            for lint in NEVER.iter().filter(|lint| **lint != "unsafe_code") {
+                assert_eq!(words(denied, lint).count(), 1, "{lint} is denied");
+            }
+        }
+    }
+}
+
+#[test]
+fn leave_that_a_lint_gives_is_found_in_every_form() {
+    let code = "#[allow(clippy::panic)] fn a() {}\n#![expect(clippy::todo, dead_code)]\n\
+                #[cfg_attr(x, allow(clippy::unwrap_used))] fn expect(x: T) { y.expect(z); }";
+    let found: Vec<_> = lints_let_pass(code).into_iter().collect();
+    let expected = [
+        (1, "clippy::panic"),
+        (3, "clippy::unwrap_used"),
+        (2, "clippy::todo, dead_code"),
+    ];
+    assert_eq!(found, expected);
+}
+
 #[test]
 fn unsafe_code_stands_in_simd_alone_and_each_block_says_why_it_is_sound() {
     let mut blocks = 0;
