@@ -339,6 +339,28 @@ fn contexts_are_resumed_by_the_session_where_there_are_any() {
     }
 }
 
+/// Another dialog has the sender: a second one would repeat its keystream.
+#[test]
+fn a_fork_without_a_sender_resumes_none() {
+    let (mut session, offer) = offered_session(0);
+    let (_, first) = answer(&offer, 50);
+    let (_, second) = answer(&offer, 60);
+    let Ok(Outcome::Srtp(changes)) = section(&first, |it| session.answered(it, None)) else {
+        panic!("no SRTP");
+    };
+    let (mut sender, mut receiver) = (None, None);
+    changes.apply(&mut sender, &mut receiver).unwrap();
+    let state = sender.unwrap().export_state();
+    let (fork, outcome) = section(&second, |it| session.answered_by_fork(it, None)).unwrap();
+    assert!(matches!(outcome, Outcome::Srtp(_)));
+    let resumed = |session: &Session| {
+        let session = resume_secret(&session.export_secret_state()).unwrap();
+        session.secret_sender_resumed(&state, Margin::NONE).err()
+    };
+    assert_eq!(resumed(&fork), Some(StateError::OtherKeys));
+    assert_eq!(resumed(&session), None);
+}
+
 #[test]
 fn cryptex_stays_as_it_was_whatever_the_policy_has_come_to_say() {
     let policy = policy().cryptex(Cryptex::On);

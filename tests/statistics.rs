@@ -9,7 +9,7 @@ use common::{
     PLANES, bytes, forged, key, oracle, pair, plain, protect, rtcp, rtp, rtp_with, unprotect,
 };
 use srtp_sdes::{
-    Cryptex, CryptoSuite, Lifetime, MasterKey, Mki, PacketIndex, Plane, ProtectError,
+    Cryptex, CryptoSuite, Lifetime, Margin, MasterKey, Mki, PacketIndex, Plane, ProtectError,
     ProtectErrorCounts, Receiver, ReceiverStatistics, Sender, SenderStatistics, UnprotectError,
     UnprotectErrorCounts,
 };
@@ -307,6 +307,12 @@ fn provoke_sender(suite: CryptoSuite, plane: Plane) -> Vec<ProtectErrorCounts> {
         send(&mut tx, plane, SSRC, 65_535);
         adds_one_to_tx(&mut tx, ours, |e| &mut e.index_exhausted, packet(SSRC, 0));
         note(&tx);
+
+        let resumed = Sender::builder(key(suite, 1)).build_resumed(&tx.export_state(), Margin::MAX);
+        let mut tx = resumed.unwrap();
+        let new = packet(UNKNOWN, 0);
+        adds_one_to_tx(&mut tx, nobody, |e| &mut e.may_have_begun, new);
+        note(&tx);
     }
 
     // Five packets may be sent in each plane, and are.
@@ -348,6 +354,7 @@ fn every_error_of_a_sender_counts_once_for_its_stream_and_in_all() {
             "index_exhausted",
             "index_reused",
             "index_too_old",
+            "may_have_begun",
         ];
         assert_eq!(never, out_of_reach, "{suite}: each other was provoked");
     }

@@ -99,6 +99,9 @@ fn schedules(folder: &Path) -> io::Result<()> {
         // Four packets; the last three arrive, then the first, then one again, and one changed.
         [0, 0x41, 0, 1, 0, 0x41, 0, 1, 0, 0x40, 0, 1, 0, 0x41, 0, 1].as_slice(),
         &[10, 0, 10, 1, 10, 2, 10, 3, 10, 1, 19, 0, 0, 9, 0x55],
+        // As far ahead as the window is wide, and one less; what is last in it comes late, and what is behind it.
+        &[0, 0x41, 0, 1, 0, 0x41, 0, 230, 10, 0, 10, 1, 0, 0x41, 0, 1],
+        &[0, 0x41, 0, 231, 10, 0, 10, 1],
     ];
     // Re-keys, a peer that begins anew, the end of an overlap, the second key, removal, counters set, restarts.
     let events: [&[u8]; 12] = [

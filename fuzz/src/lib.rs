@@ -1,5 +1,7 @@
 //! What the fuzz targets do. For packets and exported state, an input is a [`Setup`], suite and options, and then a script of what happens;
-//! for signalling, a line, or two policies and lines, or a policy and a script with lines.
+//! for signalling, a line, or two policies and lines, or a policy and a script with lines, or a policy and an SDP text. [`header`] takes one packet.
+//!
+//! [`schedule`] and [`header`] hold the crate against the models of its tests. A finding becomes a test in `tests/`, by the name of what it broke.
 //!
 //! Keys are fixed. That makes a finding repeatable, and a tag that the fuzzer has not been given is still one
 //! that it cannot guess.

@@ -111,7 +111,7 @@ pub fn beside_a_context(
         };
         Some(time.as_nanos() as f64 / NUMBER as f64)
     });
-    times.try_into().unwrap_or_else(|_| [None, None])
+    times.try_into().unwrap_or([None, None])
 }
 
 /// Lets each of `number` have its turn in each round. Who begins rotates.

@@ -26,7 +26,7 @@ impl Contender for Ours {
         suite: CryptoSuite,
         keys: &[Vec<u8>],
     ) -> Option<Box<dyn Party>> {
-        let window = ReplayWindowSize::new(REPLAY_WINDOW.into()).expect("a size");
+        let window = ReplayWindowSize::new(REPLAY_WINDOW).expect("a size");
         match direction {
             Direction::Protect => one_by_one(keys, |key| Sender::new(master_key(suite, key))),
             Direction::Unprotect => one_by_one(keys, |key| {

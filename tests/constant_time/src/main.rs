@@ -1,0 +1,263 @@
+//! No branch and no address depends on a secret. Key bytes and base64 text are marked undefined, and memcheck follows them through
+//! everything that the crate makes of them: it reports a jump or a table look-up that depends on an undefined byte.
+//!
+//! What is public by design is said in one place each: [`on_the_wire`] for what is sent, and `public.supp` for decisions inside the crate.
+//! `run.sh` runs this.
+
+mod memcheck;
+
+use std::hint::black_box;
+use std::process::ExitCode;
+
+use memcheck::{hide, hide_low_bits, reveal};
+use srtp_sdes::sdes::{CryptoAttribute, Line, ParseMode};
+use srtp_sdes::{
+    Cryptex, CryptoSuite, KeyDerivationRate, MasterKey, Mki, Overlap, Receiver, RocAfterRekey,
+    Sender,
+};
+
+/// What is sent is for everybody to see: ciphertext and tag say nothing without the key.
+fn on_the_wire(packet: &[u8]) {
+    reveal(packet, "it is sent");
+}
+
+type Case = fn(CryptoSuite);
+
+fn main() -> ExitCode {
+    if !memcheck::is_here() {
+        eprintln!("this shows nothing outside of Valgrind: see run.sh");
+        return ExitCode::FAILURE;
+    }
+    say_what_is_run();
+    let mut is_well = true;
+    for suite in CryptoSuite::ALL {
+        let cases: [(&str, Case); 8] = [
+            ("key from bytes", from_bytes),
+            ("key from base64", from_base64),
+            ("crypto line", crypto_line),
+            ("SRTP", srtp),
+            ("SRTCP", srtcp),
+            ("headers, rates, MKIs", options),
+            ("forged packets", forged),
+            ("re-key and key equality", rekey),
+        ];
+        for (name, case) in cases {
+            is_well &= errors_of(&format!("{suite}: {name}"), || case(suite)) == 0;
+        }
+    }
+    // It would be seen.
+    is_well &= errors_of("planted: a branch on a key byte", planted_branch) > 0;
+    is_well &= errors_of("planted: a look-up by a key byte", planted_look_up) > 0;
+    is_well &= errors_of("planted: a comparison that ends early", planted_comparison) > 0;
+    match is_well {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    }
+}
+
+fn say_what_is_run() {
+    let soft = cfg!(aes_backend = "soft");
+    let has_aes = std::arch::is_x86_feature_detected!("aes");
+    let has_clmul = std::arch::is_x86_feature_detected!("pclmulqdq");
+    let has_sha = std::arch::is_x86_feature_detected!("sha");
+    let level = |name, is_run| println!("{name}: {}", if is_run { "run" } else { "NOT RUN" });
+    level("portable AES and GHASH", soft || !has_aes || !has_clmul);
+    level("AES-NI", !soft && has_aes);
+    level("PCLMULQDQ", !soft && has_clmul);
+    level("portable SHA-1", !has_sha);
+    level("SHA-NI, which Valgrind has to know", has_sha && !soft);
+}
+
+fn errors_of(name: &str, case: impl FnOnce()) -> usize {
+    let before = memcheck::errors();
+    case();
+    let errors = memcheck::errors() - before;
+    println!("{errors:6} {name}");
+    errors
+}
+
+/// Bytes that nobody may learn.
+fn secret(len: usize) -> Vec<u8> {
+    let bytes: Vec<u8> = (0..len).map(|n| (n * 89 + 7) as u8).collect();
+    hide(&bytes);
+    bytes
+}
+
+fn key(suite: CryptoSuite, n: u8) -> MasterKey {
+    let mut bytes = secret(suite.key_and_salt_len());
+    bytes.iter_mut().for_each(|byte| *byte ^= n);
+    MasterKey::new(suite, &bytes).expect("the length of the suite")
+}
+
+/// A line with the base64 of a key in it. Where a key ends is public, so it is public which characters are none of base64; here they differ
+/// from those of the key in their upper four bits, and the lower ones are the secret.
+fn with_base64(suite: CryptoSuite, before: &str, behind: &str) -> String {
+    let len = suite.key_and_salt_len();
+    let digits = (len * 8).div_ceil(6);
+    let letters = "BCDEFGHIJKLMNObcdefghijklmno".chars().cycle();
+    // Its lower bits are 0, as those to spare have to be.
+    let mut text: String = letters.take(digits - 1).chain(['g']).collect();
+    while !text.len().is_multiple_of(4) {
+        text.push('=');
+    }
+    let whole = format!("{before}{text}{behind}");
+    hide_low_bits(&whole.as_bytes()[before.len()..before.len() + digits]);
+    whole
+}
+
+fn from_bytes(suite: CryptoSuite) {
+    let key = key(suite, 0);
+    let copy = MasterKey::from_key_and_salt(
+        suite,
+        &key.secret_key_and_salt()[..suite.key_len()],
+        &key.secret_key_and_salt()[suite.key_len()..],
+    );
+    let copy = copy.expect("the lengths of the suite");
+    black_box(copy.secret_base64());
+    black_box(format!("{copy:?}"));
+}
+
+fn from_base64(suite: CryptoSuite) {
+    let text = with_base64(suite, "", "");
+    black_box(MasterKey::from_base64(suite, &text).expect("base64"));
+}
+
+fn crypto_line(suite: CryptoSuite) {
+    let before = format!("a=crypto:1 {suite} inline:");
+    let one = with_base64(suite, &before, "|2^20|1:4 UNENCRYPTED_SRTCP");
+    // The second is another key, and the parser looks whether it is.
+    let open = MasterKey::new(suite, &vec![7; suite.key_and_salt_len()]).expect("its length");
+    let second = format!("|1:4;inline:{}|2:4", *open.secret_base64());
+    let two = with_base64(suite, &before, &second);
+    for (mode, text) in [
+        (ParseMode::Tolerant, &one),
+        (ParseMode::Strict, &one),
+        (ParseMode::Tolerant, &two),
+    ] {
+        match CryptoAttribute::parse(text, mode) {
+            Line::Usable(line) => black_box(line.keys()[0].secret_base64()),
+            other => panic!("{other:?}"),
+        };
+    }
+}
+
+fn rtp(seq: u8) -> Vec<u8> {
+    let mut packet = vec![0x91, 0, 0, seq, 0, 0, 0, 1, 0, 0, 0, 7];
+    packet.extend([0, 0, 0, 9, 0xbe, 0xde, 0, 1, 0x12, 1, 2, 3]);
+    let header = packet.len();
+    packet.extend(0..100);
+    hide(&packet[header..]);
+    packet
+}
+
+fn rtcp() -> Vec<u8> {
+    let mut packet = vec![0x80, 200, 0, 6, 0, 0, 0, 7];
+    packet.extend(0..40);
+    hide(&packet[8..]);
+    packet
+}
+
+fn srtp(suite: CryptoSuite) {
+    let (mut sender, mut receiver) = (Sender::new(key(suite, 0)), Receiver::new(key(suite, 0)));
+    for seq in 1..4 {
+        let mut packet = rtp(seq);
+        sender.protect_rtp_vec(&mut packet).expect("a packet");
+        on_the_wire(&packet);
+        receiver
+            .unprotect_rtp_vec(&mut packet)
+            .expect("what was sent");
+    }
+}
+
+fn srtcp(suite: CryptoSuite) {
+    let (mut sender, mut receiver) = (Sender::new(key(suite, 0)), Receiver::new(key(suite, 0)));
+    for _ in 1..4 {
+        let mut packet = rtcp();
+        sender.protect_rtcp_vec(&mut packet).expect("a packet");
+        on_the_wire(&packet);
+        receiver
+            .unprotect_rtcp_vec(&mut packet)
+            .expect("what was sent");
+    }
+}
+
+fn options(suite: CryptoSuite) {
+    let rate = KeyDerivationRate::from_exponent(1).expect("in the range");
+    let mki = || Mki::new(&[1, 2]).expect("two bytes");
+    let keyed = || key(suite, 0).with_mki(mki());
+    for with_cryptex in [false, true] {
+        let (mut tx, mut rx) = (Sender::builder(keyed()), Receiver::builder(keyed()));
+        (tx, rx) = (tx.key_derivation_rate(rate), rx.key_derivation_rate(rate));
+        (tx, rx) = match with_cryptex {
+            true => (tx.cryptex(Cryptex::On), rx.cryptex(Cryptex::On)),
+            false => (
+                tx.encrypted_header_extensions([1]),
+                rx.encrypted_header_extensions([1]),
+            ),
+        };
+        let (Ok(mut sender), Ok(mut receiver)) = (tx.build(), rx.build()) else {
+            continue;
+        };
+        for seq in 1..6 {
+            let mut packet = rtp(seq);
+            sender.protect_rtp_vec(&mut packet).expect("a packet");
+            on_the_wire(&packet);
+            receiver
+                .unprotect_rtp_vec(&mut packet)
+                .expect("what was sent");
+        }
+    }
+}
+
+/// Wrong in the first byte of the tag, in the last, and in the payload.
+fn forged(suite: CryptoSuite) {
+    let (mut sender, mut receiver) = (Sender::new(key(suite, 0)), Receiver::new(key(suite, 0)));
+    let (mut srtp, mut srtcp) = (rtp(1), rtcp());
+    sender.protect_rtp_vec(&mut srtp).expect("a packet");
+    sender.protect_rtcp_vec(&mut srtcp).expect("a packet");
+    on_the_wire(&srtp);
+    on_the_wire(&srtcp);
+    let places = [srtp.len() - suite.rtp_tag_len().max(1), srtp.len() - 1, 30];
+    for at in places {
+        let mut packet = srtp.clone();
+        packet[at] ^= 1;
+        let _ = receiver.unprotect_rtp(&mut packet);
+    }
+    for at in [srtcp.len() - 1, 10] {
+        let mut packet = srtcp.clone();
+        packet[at] ^= 1;
+        let _ = receiver.unprotect_rtcp(&mut packet);
+    }
+}
+
+fn rekey(suite: CryptoSuite) {
+    let (mut sender, mut receiver) = (Sender::new(key(suite, 0)), Receiver::new(key(suite, 0)));
+    let mut late = rtp(1);
+    sender.protect_rtp_vec(&mut late).expect("a packet");
+    on_the_wire(&late);
+    sender.rekey(key(suite, 1)).expect("another key");
+    let next = Receiver::builder(key(suite, 1));
+    receiver
+        .rekey_with(next, RocAfterRekey::default(), Overlap::default())
+        .expect("another key");
+    receiver.unprotect_rtp_vec(&mut late).expect("the old key");
+    // The key of before.
+    sender.rekey(key(suite, 0)).expect_err("it was here before");
+}
+
+fn planted_branch() {
+    let key = secret(16);
+    if key[3] > 100 {
+        black_box(&key);
+    }
+}
+
+fn planted_look_up() {
+    let (key, table): (_, Vec<u8>) = (secret(16), (0..=u8::MAX).rev().collect());
+    black_box(table[usize::from(key[3])]);
+}
+
+fn planted_comparison() {
+    let (tag, received) = (secret(10), [7; 10]);
+    black_box(tag.iter().zip(received).all(|(one, other)| *one == other));
+}
