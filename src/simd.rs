@@ -23,14 +23,16 @@ mod aes;
 mod gcm;
 mod ghash;
 mod sha1;
+mod sha1_lanes;
 
 #[cfg(test)]
 mod tests;
 
 pub(crate) use aes::Aes;
-pub(crate) use cpu::{Level, ShaNi};
+pub(crate) use cpu::{Avx512, Level, ShaNi};
 pub(crate) use gcm::Gcm;
 pub(crate) use sha1::hmac as hmac_sha1;
+pub(crate) use sha1_lanes::{LANES, States, compress as compress_lanes};
 
 use crate::primitives::BLOCK;
 

@@ -15,7 +15,7 @@ const DEPENDENCIES: [(&str, &[&str]); 11] = [
     ("ctr",       &["primitives.rs"]),
     ("ghash",     &["primitives.rs"]),
     ("sha1",      &["primitives/"]),
-    ("subtle",    &["primitives.rs"]),
+    ("subtle",    &["primitives.rs", "primitives/"]),
     // Where packets come in.
     ("bytes",     &["bytes_mut.rs"]),
     // Where keys come in.

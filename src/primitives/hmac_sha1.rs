@@ -1,5 +1,7 @@
 //! HMAC-SHA1 (RFC 2104) on bare midstates: a packet costs its compressions.
 
+mod side_by_side;
+
 use core::slice;
 
 use sha1::block_api::compress;
@@ -8,6 +10,8 @@ use zeroize::{ZeroizeOnDrop, Zeroizing};
 
 use super::SHA1_LEN;
 use crate::simd::{ShaNi, hmac_sha1};
+
+pub(crate) use side_by_side::{Message, codes};
 
 /// Bytes of a block of SHA-1.
 const BLOCK: usize = 64;
@@ -101,23 +105,6 @@ impl HmacSha1 {
             }
         }
     }
-}
-
-/// A message whose code is wanted.
-#[derive(Clone, Copy)]
-pub(crate) struct Message<'m> {
-    pub(crate) hmac: &'m HmacSha1,
-    pub(crate) message: &'m [u8],
-    /// What follows it, at most 56 bytes.
-    pub(crate) suffix: &'m [u8],
-}
-
-/// The codes of many messages, each under its own key; zeros where there is none.
-pub(crate) fn codes<const N: usize>(messages: &[Option<Message<'_>>; N]) -> [[u8; SHA1_LEN]; N] {
-    messages.map(|message| match message {
-        Some(it) => it.hmac.code(it.message, it.suffix),
-        None => [0; SHA1_LEN],
-    })
 }
 
 /// The one or two blocks that end a message.

@@ -29,6 +29,18 @@ impl ShaNi {
     }
 }
 
+/// Proof of AVX-512 F and BW.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Avx512(());
+
+impl Avx512 {
+    /// If this CPU has them, and no level is withheld.
+    pub(crate) fn get() -> Option<Self> {
+        let withheld = WITHHELD.load(Ordering::Relaxed) > 0;
+        (features() & AVX_512 != 0 && !withheld).then_some(Self(()))
+    }
+}
+
 /// What kernels run on.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Level {
@@ -97,6 +109,7 @@ const AES_NI: u8 = 1 << 1;
 const VAES_256: u8 = 1 << 2;
 const VAES_512: u8 = 1 << 3;
 const SHA_NI: u8 = 1 << 4;
+const AVX_512: u8 = 1 << 5;
 
 /// Looks once in the life of a process: under a hypervisor each `cpuid` can take microseconds.
 fn features() -> u8 {
@@ -131,6 +144,7 @@ fn look() -> u8 {
     let vaes_256 = os_keeps_ymm && all(one.ecx, &[28]) && all(seven.ebx, &[5]);
     let vaes_256 = vaes_256 && all(seven.ecx, &[9, 10]);
     let vaes_512 = os_keeps_zmm && all(seven.ebx, &[16, 17, 30, 31]);
+    let avx_512 = os_keeps_zmm && all(seven.ebx, &[16, 30]);
     let sha_ni = all(one.ecx, &[9, 19]) && all(seven.ebx, &[29]);
 
     let found = [
@@ -138,6 +152,7 @@ fn look() -> u8 {
         (VAES_256, vaes_256),
         (VAES_512, vaes_512),
         (SHA_NI, sha_ni),
+        (AVX_512, avx_512),
     ];
     let found = found.into_iter().filter(|(_, has)| *has);
     found.fold(LOOKED, |sum, (bit, _)| sum | bit)
