@@ -88,8 +88,12 @@ impl Sender {
     fn skip(&mut self, margin: Margin) {
         let streams = self.context.streams.len();
         self.context.ring.skip(margin, streams);
-        let streams = self.context.streams.iter_mut();
-        streams.for_each(|stream| stream.skip(margin));
+        let newest = self.context.ring.newest_serial();
+        for stream in self.context.streams.iter_mut() {
+            stream.skip(margin);
+            // One that was removed may have come back since, and gone again, under any key of today.
+            stream.removed_under = stream.removed_under.map(|_| newest);
+        }
         self.context
             .streams
             .retain(|_, stream| stream.has_history());
@@ -117,6 +121,7 @@ impl SenderBuilder {
     ///   where it begins, also after a re-key: the process before may have begun it after the export, under the same keys. An SSRC that nobody can have used
     ///   is a fresh one. SRTCP of an SSRC that had sent none begins beyond the margin.
     /// - The counts of each key grow by the margin for each stream of the state, in both planes. Streams that began after the export are not counted.
+    /// - A stream that was removed may have come back under any of the keys: it stays on record until all of them are gone.
     ///
     /// With [`Margin::NONE`] the sender is as the other one was at its export, to the last index of its windows.
     ///
