@@ -8,6 +8,7 @@ use super::{Receiver, ReceiverBuilder, ReceiverOptions};
 use crate::builder::EBitPolicy;
 use crate::error::StateError;
 use crate::key::MasterKey;
+use crate::ring::Lifetimes;
 use crate::state::{Kind, Reader, Writer, open, seal, split};
 use crate::stream::Stream;
 
@@ -54,7 +55,7 @@ impl Receiver {
     pub fn resume_secret(state: &[u8]) -> Result<Self, StateError> {
         let (mut body, sealed) = split(Kind::ReceiverWithKeys, state)?;
         let builder = ReceiverBuilder::read_secret(&mut body, &sealed, ReceiverOptions::read)?;
-        builder.build()?.resume(body)
+        builder.build()?.resume(body, Lifetimes::Same)
     }
 
     fn write_options(&self, w: &mut Writer) {
@@ -72,8 +73,8 @@ impl Receiver {
     }
 
     /// Reads what [`write_progress`](Self::write_progress) wrote into this receiver, which is new.
-    fn resume(mut self, mut r: Reader<'_>) -> Result<Self, StateError> {
-        self.context.ring.resume(&mut r)?;
+    fn resume(mut self, mut r: Reader<'_>, lifetimes: Lifetimes) -> Result<Self, StateError> {
+        self.context.ring.resume(&mut r, lifetimes)?;
         let tag = usize::try_from(r.u32()?).unwrap_or(usize::MAX);
         self.context.read_streams(&mut r, Stream::read_received)?;
         r.end()?;
@@ -105,12 +106,20 @@ impl ReceiverBuilder {
     /// [`StateError`] if the builder does not build, or if the state is damaged, of other keys or options, or of more streams than
     /// [`most_streams`](Self::most_streams); the builder and its keys are gone then.
     pub fn build_resumed(self, state: &[u8]) -> Result<Receiver, StateError> {
+        self.build_resumed_with(state, Lifetimes::Same)
+    }
+
+    pub(crate) fn build_resumed_with(
+        self,
+        state: &[u8],
+        lifetimes: Lifetimes,
+    ) -> Result<Receiver, StateError> {
         let receiver = self.build()?;
         let keys = receiver.context.ring.state_keys();
         let mut body = open(Kind::Receiver, keys, state)?;
         receiver.context.check_options(&mut body)?;
         ReceiverOptions::read(&mut body)?;
-        receiver.resume(body)
+        receiver.resume(body, lifetimes)
     }
 }
 

@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 use super::{Sender, SenderBuilder, SenderOptions};
 use crate::error::StateError;
 use crate::key::MasterKey;
+use crate::ring::Lifetimes;
 use crate::state::{Kind, Margin, Reader, Writer, open, seal, split};
 use crate::stream::Stream;
 
@@ -70,7 +71,7 @@ impl Sender {
 
     /// Reads what [`write_progress`](Self::write_progress) wrote into this sender, which is new.
     fn resume(mut self, mut r: Reader<'_>, margin: Margin) -> Result<Self, StateError> {
-        self.context.ring.resume(&mut r)?;
+        self.context.ring.resume(&mut r, Lifetimes::Same)?;
         self.selected = usize::try_from(r.u32()?).unwrap_or(usize::MAX);
         self.resumed = r.flag()?;
         self.context.read_streams(&mut r, Stream::read_sent)?;

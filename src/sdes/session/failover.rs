@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 use super::exported::{Lines, LinesOut};
 use super::{Agreement, Exchange, Session};
 use crate::error::StateError;
+use crate::ring::Lifetimes;
 use crate::sdes::attribute::{CryptoAttribute, Line, ParseMode};
 use crate::sdes::capabilities::{name_and_value, number_and_rest};
 use crate::sdes::decision;
@@ -116,13 +117,16 @@ impl Session {
 
     /// **Secret:** the receiver of this session, which goes on where it was when it [exported its state](Receiver::export_state): with the keys and the
     /// options of [the peer's line](Self::their_line) and the policy. See [`ReceiverBuilder::build_resumed`](crate::ReceiverBuilder::build_resumed).
+    /// Keys keep the lifetimes that they had in that receiver, which the line may have come to say otherwise.
     ///
     /// # Errors
     /// [`StateError::OtherKeys`] if nothing is agreed, else as for `build_resumed`.
     pub fn secret_receiver_resumed(&self, state: &[u8]) -> Result<Receiver, StateError> {
         let now = self.agreement().ok_or(StateError::OtherKeys)?;
         let builder = decision::receiver_builder(&now.theirs, &self.policy);
-        builder.ok_or(StateError::OtherKeys)?.build_resumed(state)
+        let builder = builder.ok_or(StateError::OtherKeys)?;
+        // The peer may have said another one since, and its key goes on with the first.
+        builder.build_resumed_with(state, Lifetimes::OfState)
     }
 
     /// What vouches for the state: the first keys in force, or of what is prepared or offered. No more than two, and never the same twice.
