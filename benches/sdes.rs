@@ -58,7 +58,7 @@ fn main() {
 
 fn read(lines: &[&str]) {
     for line in lines {
-        black_box(srtp_sdes::sdes::Line::parse(
+        black_box(srtp_sdes::sdes::CryptoAttribute::parse(
             line,
             srtp_sdes::sdes::ParseMode::Tolerant,
         ));

@@ -93,8 +93,9 @@ fn reverse(bytes: __m128i) -> __m128i {
 /// The compression function (FIPS 180-4 §6.1.2).
 #[target_feature(enable = "sha,ssse3,sse4.1")]
 #[inline]
-fn compress(state: State, [mut w0, mut w1, mut w2, mut w3]: [__m128i; 4]) -> State {
+fn compress(state: State, mut words: [__m128i; 4]) -> State {
     let State { mut abcd, e } = state;
+    let [w0, w1, w2, w3] = words;
     let mut before = abcd;
     abcd = _mm_sha1rnds4_epu32::<0>(abcd, _mm_add_epi32(e, w0));
 
@@ -106,12 +107,12 @@ fn compress(state: State, [mut w0, mut w1, mut w2, mut w3]: [__m128i; 4]) -> Sta
             abcd = _mm_sha1rnds4_epu32::<$function>(abcd, e);
         }};
     }
-    /// The next four words of the schedule, in place of the oldest ones, and their rounds.
+    /// The next four words of the schedule, and their rounds.
     macro_rules! next_rounds {
         ($($function:literal)*) => {$(
-            let next = _mm_sha1msg2_epu32(_mm_xor_si128(_mm_sha1msg1_epu32(w0, w1), w2), w3);
-            [w0, w1, w2, w3] = [w1, w2, w3, next];
-            rounds!($function, w3);
+            words = next_words(words);
+            let [.., next] = words;
+            rounds!($function, next);
         )*};
     }
     rounds!(0, w1);
@@ -123,4 +124,12 @@ fn compress(state: State, [mut w0, mut w1, mut w2, mut w3]: [__m128i; 4]) -> Sta
         abcd: _mm_add_epi32(abcd, state.abcd),
         e: _mm_sha1nexte_epu32(before, e),
     }
+}
+
+/// The next four words of the schedule in place of the oldest ones.
+#[target_feature(enable = "sha,ssse3,sse4.1")]
+#[inline]
+fn next_words([w0, w1, w2, w3]: [__m128i; 4]) -> [__m128i; 4] {
+    let next = _mm_sha1msg2_epu32(_mm_xor_si128(_mm_sha1msg1_epu32(w0, w1), w2), w3);
+    [w1, w2, w3, next]
 }

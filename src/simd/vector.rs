@@ -66,7 +66,8 @@ impl Lane {
     /// A number, its bytes backwards if it stands for a block.
     #[inline(always)]
     pub(super) fn of(number: u128) -> Self {
-        let [low, high] = [number, number >> 64].map(|half| (half & u128::from(u64::MAX)) as i64);
+        #[allow(clippy::cast_possible_truncation, reason = "each is the lower half")]
+        let [low, high] = [number as i64, (number >> 64) as i64];
         // SAFETY: SSE2 is a part of x86-64.
         Self(unsafe { _mm_set_epi64x(high, low) })
     }
