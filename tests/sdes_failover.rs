@@ -400,6 +400,19 @@ fn cryptex_stays_as_it_was_whatever_the_policy_has_come_to_say() {
 }
 
 #[test]
+fn a_session_that_nobody_vouches_for_does_not_take_cryptex_from_the_policy() {
+    let anybodys = Session::new(&policy(), Signalling::Secure);
+    let demanding = policy().cryptex(Cryptex::Required);
+    for mut resumed in [
+        Session::resume(&anybodys.export_state(), &demanding, []).unwrap(),
+        Session::resume_secret(&anybodys.export_secret_state(), &demanding).unwrap(),
+    ] {
+        let offer = resumed.offer_with(OurSide::default(), keys(0)).unwrap();
+        assert!(offer.announces_cryptex());
+    }
+}
+
+#[test]
 fn the_line_of_a_potential_configuration_is_found_where_it_stands() {
     let policy = policy().answer_capabilities(&[]);
     let mut session = Session::new(&policy, Signalling::Secure);
