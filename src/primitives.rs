@@ -77,6 +77,7 @@ impl BlockCipher {
     }
 
     /// The same for the vector units of a level, if they have the algorithm, or without one for RustCrypto.
+    #[allow(unreachable_code, reason = "without kernels there is no level")]
     pub(crate) fn on(
         level: Option<simd::Level>,
         algorithm: Algorithm,
@@ -185,6 +186,7 @@ pub(crate) struct Beside<'a> {
 
 impl Gcm {
     /// Derives the hash key with the block cipher under its key.
+    #[allow(unreachable_code, reason = "without kernels there are none of GCM")]
     pub(crate) fn new(cipher: BlockCipher) -> Self {
         if let BlockCipher::Vector(aes) = cipher {
             return Self::Vector(simd::Gcm::new(aes));
