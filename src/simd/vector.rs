@@ -68,7 +68,7 @@ impl Lane {
     pub(super) fn of(number: u128) -> Self {
         #[allow(clippy::cast_possible_truncation, reason = "each is the lower half")]
         let [low, high] = [number as i64, (number >> 64) as i64];
-        // SAFETY: SSE2 is a part of x86-64.
+        // SAFETY: without SSE2 in the target this folder is not compiled.
         Self(unsafe { _mm_set_epi64x(high, low) })
     }
 }
