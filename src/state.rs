@@ -166,7 +166,7 @@
 //! is the exclusive or of the codes of each. So a state is read where the very same master keys are, and nobody who lacks one of
 //! them can change a byte of it. It is verified before anything behind the length is read; in a state with keys, which anybody can make who has keys, before anything behind
 //! the keys. For a session it takes the first keys of both lines in force; or of those that are prepared; or that of an offer. A session without lines is
-//! protected from damage alone. By what a key is recognised is 16 bytes under the label 0xff: neither shows anything of a key or a session key.
+//! protected from damage alone, and anybody can put it in the place of another. By what a key is recognised is 16 bytes under the label 0xff: neither shows anything of a key or a session key.
 //!
 //! Whatever changes in the bytes, or in what they mean, gets another version, and a version that is not known is refused.
 //!
