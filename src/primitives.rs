@@ -22,10 +22,6 @@ pub(crate) const BLOCK: usize = 16;
 pub(crate) const SHA1_LEN: usize = 20;
 
 /// A block cipher under its key, in the encrypting direction, the only one that SRTP has.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "keys for a new epoch are derived on the packet path, which does not allocate"
-)]
 pub(crate) enum BlockCipher {
     /// AES on the vector units.
     Vector(simd::Aes),
@@ -140,8 +136,8 @@ fn xor_keystream<C: BlockCipherEncrypt<BlockSize = U16>>(cipher: &C, first: u128
     type Ctr128Be<'a, C> = ctr::CtrCore<&'a C, ctr::flavors::Ctr128BE>;
     let mut keystream = Ctr128Be::inner_iv_init(cipher, &first.to_be_bytes().into());
     let (blocks, rest) = Array::slice_as_chunks_mut(data);
-    // One by one: where the crate takes 64 at a time, it is slower.
-    for blocks in blocks.chunks_mut(32) {
+    // Fewer than 64 at a time: so many blocks the crate takes a way that is slower.
+    for blocks in blocks.chunks_mut(63) {
         keystream.apply_keystream_blocks(blocks);
     }
     if !rest.is_empty() {
@@ -157,9 +153,9 @@ fn xor_keystream<C: BlockCipherEncrypt<BlockSize = U16>>(cipher: &C, first: u128
 ///
 /// SRTP needs the halves of opening apart. It must not write before the tag is verified, a monitor
 /// verifies without deciphering, and SRTCP authenticates data in two pieces (RFC 7714 §9.3).
-#[expect(
+#[allow(
     clippy::large_enum_variant,
-    reason = "keys for a new epoch are derived on the packet path, which does not allocate"
+    reason = "keys for a new epoch are derived on the packet path, which does not allocate; with the feature simd both are alike"
 )]
 pub(crate) enum Gcm {
     /// On the vector units.

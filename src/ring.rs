@@ -318,7 +318,7 @@ impl KeyRing {
     /// MKIs the slot of the only key.
     #[inline]
     pub(crate) fn find(&self, mki: &[u8]) -> Option<usize> {
-        // Not `==`: comparing no bytes at no address, in the C library, costs more than opening a packet's lock and all.
+        // Not `==`: with empty MKIs the C library would compare no bytes at an address that is none, which some CPUs take 50 ns for.
         self.keys
             .iter()
             .position(|key| key.mki_bytes().iter().eq(mki))

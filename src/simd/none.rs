@@ -1,4 +1,5 @@
-//! In place of the vector kernels where there are none: types without a value, so that nothing of them is left.
+//! In place of the vector kernels where there are none: types without a value, so that nothing of them is left. The compiler sees
+//! that inside of this file alone, which spares its callers warnings.
 
 use crate::primitives::{BLOCK, Beside};
 
@@ -32,7 +33,7 @@ pub(crate) fn hmac_sha1(cpu: ShaNi, _: [&[u32; 5]; 2], _: [&[[u8; 64]]; 2]) -> [
     match cpu {}
 }
 
-pub(crate) enum Aes {}
+pub(crate) struct Aes(Level);
 
 impl Aes {
     pub(crate) fn new(level: Level, _: &[u8]) -> Self {
@@ -40,31 +41,31 @@ impl Aes {
     }
 
     pub(crate) fn encrypt_block(&self, _: &Block) -> Block {
-        match *self {}
+        match self.0 {}
     }
 
     pub(crate) fn xor_keystream(&self, _: u128, _: &mut [u8]) {
-        match *self {}
+        match self.0 {}
     }
 }
 
-pub(crate) enum Gcm {}
+pub(crate) struct Gcm(Aes);
 
 impl Gcm {
     pub(crate) fn new(aes: Aes) -> Self {
-        match aes {}
+        match aes.0 {}
     }
 
     pub(crate) fn aes(&self) -> &Aes {
-        match *self {}
+        match self.0.0 {}
     }
 
     pub(crate) fn seal(&self, _: Beside<'_>, _: &mut [u8]) -> Block {
-        match *self {}
+        match self.0.0 {}
     }
 
     pub(crate) fn tag(&self, _: Beside<'_>, _: &[u8]) -> Block {
-        match *self {}
+        match self.0.0 {}
     }
 }
 

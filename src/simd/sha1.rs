@@ -93,34 +93,42 @@ fn reverse(bytes: __m128i) -> __m128i {
 /// The compression function (FIPS 180-4 §6.1.2).
 #[target_feature(enable = "sha,ssse3,sse4.1")]
 #[inline]
-fn compress(state: State, [mut w0, mut w1, mut w2, mut w3]: [__m128i; 4]) -> State {
-    let State { mut abcd, e } = state;
-    let mut before = abcd;
-    abcd = _mm_sha1rnds4_epu32::<0>(abcd, _mm_add_epi32(e, w0));
+fn compress(state: State, block: [__m128i; 4]) -> State {
+    let [w0, w1, w2, w3] = block;
+    let mut before = state.abcd;
+    let mut abcd = _mm_sha1rnds4_epu32::<0>(before, _mm_add_epi32(state.e, w0));
 
-    /// Four rounds with the words `$w`.
+    /// Four rounds with each of the words.
     macro_rules! rounds {
-        ($function:literal, $w:expr) => {{
-            let e = _mm_sha1nexte_epu32(before, $w);
+        ($function:literal: $($words:expr),*) => {$(
+            let e = _mm_sha1nexte_epu32(before, $words);
             before = abcd;
             abcd = _mm_sha1rnds4_epu32::<$function>(abcd, e);
-        }};
-    }
-    /// The next four words of the schedule, in place of the oldest ones, and their rounds.
-    macro_rules! next_rounds {
-        ($($function:literal)*) => {$(
-            let next = _mm_sha1msg2_epu32(_mm_xor_si128(_mm_sha1msg1_epu32(w0, w1), w2), w3);
-            [w0, w1, w2, w3] = [w1, w2, w3, next];
-            rounds!($function, w3);
         )*};
     }
-    rounds!(0, w1);
-    rounds!(0, w2);
-    rounds!(0, w3);
-    next_rounds!(0 1 1 1 1 1 2 2 2 2 2 3 3 3 3 3);
+    let mut schedule = Schedule(block);
+    rounds!(0: w1, w2, w3, schedule.next());
+    rounds!(1: schedule.next(), schedule.next(), schedule.next(), schedule.next(), schedule.next());
+    rounds!(2: schedule.next(), schedule.next(), schedule.next(), schedule.next(), schedule.next());
+    rounds!(3: schedule.next(), schedule.next(), schedule.next(), schedule.next(), schedule.next());
 
     State {
         abcd: _mm_add_epi32(abcd, state.abcd),
-        e: _mm_sha1nexte_epu32(before, e),
+        e: _mm_sha1nexte_epu32(before, state.e),
+    }
+}
+
+/// The last 16 words of the message schedule.
+struct Schedule([__m128i; 4]);
+
+impl Schedule {
+    /// The next four.
+    #[target_feature(enable = "sha,ssse3,sse4.1")]
+    #[inline]
+    fn next(&mut self) -> __m128i {
+        let [w0, w1, w2, w3] = self.0;
+        let next = _mm_sha1msg2_epu32(_mm_xor_si128(_mm_sha1msg1_epu32(w0, w1), w2), w3);
+        self.0 = [w1, w2, w3, next];
+        next
     }
 }

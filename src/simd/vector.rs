@@ -66,9 +66,10 @@ impl Lane {
     /// A number, its bytes backwards if it stands for a block.
     #[inline(always)]
     pub(super) fn of(number: u128) -> Self {
-        let [low, high] = [number, number >> 64].map(|half| (half & u128::from(u64::MAX)) as i64);
+        let [l0, l1, l2, l3, l4, l5, l6, l7, high @ ..] = number.to_le_bytes();
+        let low = [l0, l1, l2, l3, l4, l5, l6, l7];
         // SAFETY: SSE2 is a part of x86-64.
-        Self(unsafe { _mm_set_epi64x(high, low) })
+        Self(unsafe { _mm_set_epi64x(i64::from_le_bytes(high), i64::from_le_bytes(low)) })
     }
 }
 
