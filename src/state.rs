@@ -102,6 +102,8 @@
 //!
 //! - That the state is the last one. An older one authenticates as well, and costs what the margin does not cover.
 //! - That one process goes on from it. Two that do use the same indices, and the dead one must be dead.
+//! - That the states of a session and of its contexts are of one moment, after a re-key above all: those before are kept until all of the new ones are
+//!   there, or they do not fit each other.
 //! - That nothing happened between the export and the end that the margin does not tell: keys that came, rollover counters that were set. What the
 //!   process did to its own sender after the last export, its successor does not know.
 //!
