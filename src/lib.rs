@@ -129,10 +129,21 @@ mod statistics;
 pub mod state;
 mod error;
 mod primitives;
-#[cfg(all(feature = "simd", target_arch = "x86_64"))]
+// Where there is no operating system, nobody keeps vector registers for a thread; an enclave of SGX has no CPUID.
+#[cfg(all(
+    feature = "simd",
+    target_arch = "x86_64",
+    target_feature = "sse2",
+    not(any(target_os = "none", target_os = "uefi", target_env = "sgx"))
+))]
 #[expect(unsafe_code, reason = "kernels for vector units")]
 mod simd;
-#[cfg(not(all(feature = "simd", target_arch = "x86_64")))]
+#[cfg(not(all(
+    feature = "simd",
+    target_arch = "x86_64",
+    target_feature = "sse2",
+    not(any(target_os = "none", target_os = "uefi", target_env = "sgx"))
+)))]
 #[path = "simd/none.rs"]
 mod simd;
 

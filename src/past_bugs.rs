@@ -88,7 +88,7 @@
 //! checked against the whole packet they lead into the tag. A length that was 16 bits wide wraps.
 //!
 //! **Here.** Only `header` and `layout` turn lengths into offsets, with checked arithmetic; a header has to end before the trailer begins. The packet path has no
-//! indexing at all (the lint forbids it), and no `unsafe`.
+//! indexing at all (the lint forbids it), and `unsafe` in the vector code of the ciphers alone.
 //!
 //! **Tests.** `wire.rs`: `csrcs_or_an_extension_that_the_packet_has_no_room_for_are_refused`, `an_extension_that_claims_bytes_of_the_trailer_is_refused`;
 //! `properties.rs`: `any_bytes_to_any_way_of_unprotecting_are_refused_unchanged`.

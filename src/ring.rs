@@ -18,6 +18,7 @@ use crate::state::StateKey;
 use crate::suite::CryptoSuite;
 use crate::transform::{ElementIds, HeaderCipher, Position, Transform};
 
+pub(crate) use exported::Lifetimes;
 use session_keys::SessionKeys;
 
 /// Master keys in one context, at most: the MKI of each packet is looked for among them.

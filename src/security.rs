@@ -39,7 +39,7 @@
 //! - **Keys that are not random.** [`generate`](crate::MasterKey::generate) takes them from the operating system; a source of your own is believed.
 //! - **One key twice**, in two processes or two contexts that were made from copies. Within a context, a session and an offer it is refused.
 //! - **The application's memory**: keys, builders, crypto lines, offers and sessions wipe theirs when dropped. Copies on the stack, which the compiler makes, and
-//!   what the operating system swaps out are beyond the reach of a library without `unsafe`.
+//!   what the operating system swaps out are beyond the reach of a library.
 //! - **Side channels of the processor** other than time: AES and GHASH take the processor's instructions where it has them, and table-free
 //!   code where it has none; tags are compared in constant time and base64 is decoded without look-ups. On x86-64 it is checked that no branch and no address
 //!   depends on a secret, for both kinds of code (`tests/constant_time/`); not so for AVX-512, SHA-NI and other processors. Power and radiation were not looked at.

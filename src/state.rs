@@ -102,6 +102,8 @@
 //!
 //! - That the state is the last one. An older one authenticates as well, and costs what the margin does not cover.
 //! - That one process goes on from it. Two that do use the same indices, and the dead one must be dead.
+//! - That the states of a session and of its contexts are of one moment, after a re-key above all: those before are kept until all of the new ones are
+//!   there, or they do not fit each other.
 //! - That nothing happened between the export and the end that the margin does not tell: keys that came, rollover counters that were set. What the
 //!   process did to its own sender after the last export, its successor does not know.
 //!
@@ -166,7 +168,7 @@
 //! is the exclusive or of the codes of each. So a state is read where the very same master keys are, and nobody who lacks one of
 //! them can change a byte of it. It is verified before anything behind the length is read; in a state with keys, which anybody can make who has keys, before anything behind
 //! the keys. For a session it takes the first keys of both lines in force; or of those that are prepared; or that of an offer. A session without lines is
-//! protected from damage alone. By what a key is recognised is 16 bytes under the label 0xff: neither shows anything of a key or a session key.
+//! protected from damage alone, and anybody can put it in the place of another. By what a key is recognised is 16 bytes under the label 0xff: neither shows anything of a key or a session key.
 //!
 //! Whatever changes in the bytes, or in what they mean, gets another version, and a version that is not known is refused.
 //!

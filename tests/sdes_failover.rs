@@ -362,6 +362,43 @@ fn a_fork_without_a_sender_resumes_none() {
 }
 
 #[test]
+fn a_receiver_goes_on_whatever_the_peer_has_come_to_say_of_the_lifetime_of_its_key() {
+    let line = |tag: u8, lifetime: &str, mki: &str, seed: u8| {
+        let key = key(SUITES[0], seed);
+        let (name, key) = (SUITES[0].name(), key.secret_base64());
+        format!("a=crypto:{tag} {name} inline:{}{lifetime}{mki}", *key)
+    };
+    let two = |lifetime| {
+        format!("{};{}", line(1, lifetime, "|1:1", 40), {
+            let second = key(SUITES[0], 41);
+            format!("inline:{}|2:1", *second.secret_base64())
+        })
+    };
+    for (first, second) in [
+        (line(1, "|2^20", "", 40), line(1, "", "", 40)),
+        (line(1, "", "", 40), line(2, "|1000", "", 40)),
+        (line(1, "|2^20", "|1:1", 40), two("|2^10")),
+    ] {
+        let mut session = Session::new(&policy(), Signalling::Secure);
+        let (mut sender, mut receiver) = (None, None);
+        for line in [&first, &second] {
+            let (offer, side) = ([line.clone()], OurSide::default());
+            section(&offer, |it| session.offered_with(it, None, side, keys(0))).unwrap();
+            let Outcome::Srtp(changes) = session.commit().unwrap() else {
+                panic!("no SRTP");
+            };
+            changes.apply(&mut sender, &mut receiver).unwrap();
+        }
+        let receiver = receiver.unwrap();
+        let resumed = session.secret_receiver_resumed(&receiver.export_state());
+        let resumed = resumed.unwrap();
+        assert!(resumed.keys().eq(receiver.keys()), "{second:?}");
+        let sender = sender.unwrap().export_state();
+        assert!(session.secret_sender_resumed(&sender, Margin::NONE).is_ok());
+    }
+}
+
+#[test]
 fn cryptex_stays_as_it_was_whatever_the_policy_has_come_to_say() {
     let policy = policy().cryptex(Cryptex::On);
     let mut session = Session::new(&policy, Signalling::Secure);
@@ -380,6 +417,19 @@ fn cryptex_stays_as_it_was_whatever_the_policy_has_come_to_say() {
         let mut resumed = Session::resume_secret(&state, &policy).unwrap();
         assert_eq!(resumed.cryptex(), Cryptex::On);
         let offer = resumed.offer_with(side, keys(90)).unwrap();
+        assert!(offer.announces_cryptex());
+    }
+}
+
+#[test]
+fn a_session_that_nobody_vouches_for_does_not_take_cryptex_from_the_policy() {
+    let anybodys = Session::new(&policy(), Signalling::Secure);
+    let demanding = policy().cryptex(Cryptex::Required);
+    for mut resumed in [
+        Session::resume(&anybodys.export_state(), &demanding, []).unwrap(),
+        Session::resume_secret(&anybodys.export_secret_state(), &demanding).unwrap(),
+    ] {
+        let offer = resumed.offer_with(OurSide::default(), keys(0)).unwrap();
         assert!(offer.announces_cryptex());
     }
 }

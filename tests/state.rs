@@ -723,6 +723,32 @@ fn a_stream_that_the_state_does_not_know_waits_for_the_caller_and_its_srtcp_begi
 }
 
 #[test]
+fn a_removed_stream_that_may_have_come_back_uses_no_index_twice_under_the_key_that_stays() {
+    let mut setup = Setup::plain(SUITE);
+    (setup.mki, setup.keys) = (1, vec![1]);
+    let mut tx = setup.sender(0).build().unwrap();
+    let ssrc = SSRCS[0];
+    let report = plain(Plane::Rtcp, ssrc, 0, b"");
+    for _ in 0..30 {
+        protect(&mut tx, Plane::Rtcp, &report).unwrap();
+    }
+    // Its removal knows of the first key alone.
+    assert!(tx.remove_stream(ssrc));
+    tx.add_key(setup.key(2)).unwrap();
+    tx.select_key(&setup.mki(2)).unwrap();
+    setup.keys = vec![1, 2];
+    let mut resumed = resume(&setup, &tx, 10);
+    let sent: Vec<_> = (0..10)
+        .map(|_| protect(&mut tx, Plane::Rtcp, &report).unwrap())
+        .collect();
+    resumed.remove_key(&setup.mki(1)).unwrap();
+    for _ in 0..50 {
+        let packet = protect(&mut resumed, Plane::Rtcp, &report).unwrap();
+        assert!(!sent.contains(&packet), "the same index under the same key");
+    }
+}
+
+#[test]
 fn a_rollover_counter_that_was_set_counts_as_taken_or_has_to_be_set_again() {
     let setup = Setup::plain(SUITE);
     let (mut tx, _) = contexts(&setup);

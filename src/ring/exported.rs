@@ -12,6 +12,15 @@ use crate::state::{Margin, Reader, StateKey, Writer};
 /// Serial numbers beyond this are none that a context comes to.
 const GREATEST_SERIAL: u64 = 1 << 62;
 
+/// Which lifetimes keys go on with.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lifetimes {
+    /// Those that they have here, which have to be those of the state.
+    Same,
+    /// Those of the state, whatever they have here.
+    OfState,
+}
+
 impl KeyCheck {
     pub(crate) fn write(&self, w: &mut Writer) {
         w.bytes(&*self.0);
@@ -34,13 +43,14 @@ impl RingKey {
     }
 
     /// What [`write`](Self::write) wrote behind the check of this key.
-    fn resume(&mut self, r: &mut Reader<'_>) -> Result<(), StateError> {
-        let is_same = r.short()? == self.mki_bytes()
-            && r.u64()? == self.usage.rtp_limit
-            && r.u64()? == self.usage.rtcp_limit;
-        if !is_same {
+    fn resume(&mut self, r: &mut Reader<'_>, lifetimes: Lifetimes) -> Result<(), StateError> {
+        let has_its_mki = r.short()? == self.mki_bytes();
+        let limits = (r.u64()?, r.u64()?);
+        let has_its_limits = limits == (self.usage.rtp_limit, self.usage.rtcp_limit);
+        if !has_its_mki || !has_its_limits && lifetimes == Lifetimes::Same {
             return Err(StateError::OtherOptions);
         }
+        (self.usage.rtp_limit, self.usage.rtcp_limit) = limits;
         self.serial = r.u64()?;
         self.usage.rtp_packets = r.u64()?;
         self.usage.rtcp_packets = r.u64()?;
@@ -63,7 +73,11 @@ impl KeyRing {
     }
 
     /// Goes on where the ring of the same keys was that wrote the state.
-    pub(crate) fn resume(&mut self, r: &mut Reader<'_>) -> Result<(), StateError> {
+    pub(crate) fn resume(
+        &mut self,
+        r: &mut Reader<'_>,
+        lifetimes: Lifetimes,
+    ) -> Result<(), StateError> {
         if r.count(16)? != self.keys.len() {
             return Err(StateError::Malformed);
         }
@@ -73,7 +87,7 @@ impl KeyRing {
             let found = left.position(|key| key.check.matches(&check));
             self.keys.swap(at, at + found.ok_or(StateError::Malformed)?);
             if let Some(key) = self.keys.get_mut(at) {
-                key.resume(r)?;
+                key.resume(r, lifetimes)?;
             }
         }
         self.next_serial = r.u64()?;

@@ -68,7 +68,7 @@ impl Lane {
     pub(super) fn of(number: u128) -> Self {
         let [l0, l1, l2, l3, l4, l5, l6, l7, high @ ..] = number.to_le_bytes();
         let low = [l0, l1, l2, l3, l4, l5, l6, l7];
-        // SAFETY: SSE2 is a part of x86-64.
+        // SAFETY: without SSE2 in the target this folder is not compiled.
         Self(unsafe { _mm_set_epi64x(i64::from_le_bytes(high), i64::from_le_bytes(low)) })
     }
 }

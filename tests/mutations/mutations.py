@@ -12,6 +12,8 @@ class Mutation:
     new: str
     # The name of an integration test, or of what else `command` knows.
     test: str
+    # What of the crate has to be turned on for it.
+    features: str = ""
 
     def words(self):
         if self.test == "differential":
@@ -19,7 +21,10 @@ class Mutation:
             return ["--release", "--manifest-path", manifest]
         if self.test == "no_std":
             return ["--manifest-path", "tests/no_std/Cargo.toml"]
-        return ["--test", self.test]
+        if self.test == "constant_time":
+            return ["--release", "--manifest-path", "tests/constant_time/Cargo.toml"]
+        features = ["--features", self.features] if self.features else []
+        return features + (["--lib"] if self.test == "lib" else ["--test", self.test])
 
     def build(self):
         if self.test == "peers":
@@ -27,15 +32,20 @@ class Mutation:
         if self.test == "no_std":
             # That it links is what is tested: the crate alone has to compile.
             return ["cargo", "check", "--quiet", "--no-default-features"]
-        return ["cargo", "build" if self.test == "differential" else "test", "--quiet", *self.words()] + (
-            [] if self.test == "differential" else ["--no-run"]
-        )
+        if self.test == "threads":
+            # The compiler is what refuses the test: the crate alone has to compile.
+            return ["cargo", "build", "--quiet"]
+        if self.test in ("differential", "constant_time"):
+            return ["cargo", "build", "--quiet", *self.words()]
+        return ["cargo", "test", "--quiet", *self.words(), "--no-run"]
 
     def command(self):
         if self.test == "peers":
             suite = "AES_CM_128_HMAC_SHA1_80"
             run = f"tests/peers/decrypt_elsewhere.py $CARGO_TARGET_DIR/debug/examples/encrypt_pcap vectors/captures/plain_call.pcap --suite {suite}"
             return ["sh", "-c", f"cargo build --quiet --example encrypt_pcap && /usr/bin/python3 {run}"]
+        if self.test == "constant_time":
+            return ["sh", "-c", "tests/constant_time/run.sh $CARGO_TARGET_DIR"]
         if self.test == "differential":
             return ["cargo", "run", "--quiet", *self.words(), "--", "--seed", "1"]
         if self.test == "no_std":
@@ -63,6 +73,24 @@ MUTATIONS = [
         "roc.checked_add(1).ok_or", "roc.checked_add(2).ok_or", "roc",
     ),
     Mutation(
+        "ARIA's keystream begins a block late", "src/primitives/aria.rs",
+        "Self::Aria128(aria) => super::xor_keystream(aria, first, data)", "Self::Aria128(aria) => super::xor_keystream(aria, first + 1, data)",
+        "lib", features="aria",
+    ),
+    Mutation(
+        "an offer's keys come from the operating system", "src/sdes/offer.rs",
+        "offer.add_lines(policy.offered_suites(), generate, is_known)?;",
+        "offer.add_lines(policy.offered_suites(), |suite| Ok(MasterKey::generate(suite).unwrap()), is_known)?;", "own_randomness",
+    ),
+    Mutation(
+        "`OurSide` has a field that is not `Send`", "src/sdes/session.rs",
+        "pub struct OurSide {", "pub struct OurSide { of_one_thread: core::marker::PhantomData<*const ()>,", "threads",
+    ),
+    Mutation(
+        "a `BytesMut` stays lengthened when its packet is refused", "src/bytes_mut.rs",
+        "packet.truncate(sealed.unwrap_or(len));", "packet.truncate(sealed.unwrap_or(packet.len()));", "bytes", features="bytes",
+    ),
+    Mutation(
         "a key ends when both planes have ended", "src/ring.rs",
         "self.rtp_packets >= self.rtp_limit || self.rtcp_packets >= self.rtcp_limit",
         "self.rtp_packets >= self.rtp_limit && self.rtcp_packets >= self.rtcp_limit", "keys",
@@ -80,8 +108,37 @@ MUTATIONS = [
         "moved.rotate_right(EXTENSION_HEADER);", "moved.rotate_left(EXTENSION_HEADER);", "cryptex",
     ),
     Mutation(
+        "the last index of the window is too old", "src/replay.rs",
+        "if behind >= u64::from(self.size.0) {", "if behind + 1 >= u64::from(self.size.0) {", "properties",
+    ),
+    Mutation(
+        "of more than seven CSRCs eight are overlooked", "src/header.rs",
+        "let csrcs = usize::from(first & 0x0f) * 4;", "let csrcs = usize::from(first & 0x07) * 4;", "wire",
+    ),
+    Mutation(
+        "a receiver that requires cryptex takes packets without it", "src/receiver/path.rs",
+        "if portion == EncryptedPortion::PayloadThoughCryptexIsRequired {", "if false {", "header_properties",
+    ),
+    Mutation(
+        "every answer counts as one with `a=cryptex`", "src/sdes/offer.rs",
+        "let cryptex = announces_cryptex(answer.attributes);", "let cryptex = true;", "sdes_cryptex",
+    ),
+    Mutation(
+        "the packet before a multiple of R carries the counter", "src/transform/roc_carry.rs",
+        "seq % self.rate == 0", "seq.wrapping_add(1) % self.rate == 0", "roc_carry",
+    ),
+    Mutation(
         "odd indices get a new window", "src/replay.rs",
         "if self.blocks.is_empty() {", "if self.blocks.is_empty() || index % 2 == 1 {", "no_alloc",
+    ),
+    Mutation(
+        "a tag is compared up to the first difference", "src/primitives.rs",
+        "pub(crate) fn are_equal(one: &[u8], other: &[u8]) -> bool {",
+        "pub(crate) fn are_equal(one: &[u8], other: &[u8]) -> bool { if one != other { return false; }", "constant_time",
+    ),
+    Mutation(
+        "a function has leave to index", "src/header.rs",
+        "fn check_length(packet", "#[allow(clippy::indexing_slicing)] fn check_length(packet", "fences",
     ),
     Mutation(
         "the crate links the standard library", "src/lib.rs",
@@ -92,12 +149,29 @@ MUTATIONS = [
         "true => Err(KeyRingError::KeyReused),", "true => Ok(ready),", "key_reuse",
     ),
     Mutation(
+        "SRTP goes on right behind the export, without the margin", "src/stream/exported.rs",
+        "let beyond = reached.value() + u64::from(margin);", "let beyond = reached.value();", "failover",
+    ),
+    Mutation(
+        "a rollover counter that was set is not exported", "src/stream/exported.rs",
+        "w.option(self.pending_roc, Writer::u32);", "w.option(None, Writer::u32);", "state",
+    ),
+    Mutation(
+        "the code of every state is right", "src/state/codec.rs",
+        "match are_equal(&code(keys.into_iter(), self.covered), self.code) {",
+        "match are_equal(&code(keys.into_iter(), self.covered), self.code) | true {", "state",
+    ),
+    Mutation(
         "`Debug` of a key shows the key", "src/key.rs",
         '.field("lifetime", &self.lifetime)', '.field("key", &self.key_and_salt)', "secrets",
     ),
     Mutation(
         "a key is not wiped", "src/key.rs",
         "    key_and_salt: [u8; MAX_KEY_AND_SALT],", "    #[zeroize(skip)] key_and_salt: [u8; MAX_KEY_AND_SALT],", "residue",
+    ),
+    Mutation(
+        "lines are written into every section", "src/sdes/sdp.rs",
+        "if at != Some(section) {", "if at.is_none() {", "sdes_sdp",
     ),
     Mutation(
         "an MKI without a lifetime is dropped", "src/sdes/parse.rs",
@@ -111,6 +185,10 @@ MUTATIONS = [
     Mutation(
         "a new address of ours gets no fresh key", "src/sdes/session/plan.rs",
         "moved || ours.fresh_key || !now.sends", "ours.fresh_key || !now.sends", "sdes_session",
+    ),
+    Mutation(
+        "keys that the peer gave up are forgotten", "src/sdes/session/exported.rs",
+        "let (ours, theirs) = (read()?, read()?);", "let (ours, theirs) = (read()?, read().map(|_| Vec::new())?);", "sdes_failover",
     ),
     Mutation(
         "lines that a configuration deletes count", "src/sdes/choice.rs",

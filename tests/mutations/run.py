@@ -59,7 +59,7 @@ def see(mutation, directory, is_known_to_pass):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", help="those whose text, file or test has this in it")
+    parser.add_argument("--only", action="append", help="those whose text, file or test has this in it; may be repeated")
     parser.add_argument("--known-to-pass", action="store_true", help="do not run the tests before the mutations")
     arguments = parser.parse_args()
     directory = ROOT / "target" / "mutations"
@@ -67,7 +67,8 @@ def main():
     copy_sources(directory)
     unseen, passed = 0, set()
     for mutation in MUTATIONS:
-        if arguments.only and arguments.only not in mutation.says + mutation.file + mutation.test:
+        described = mutation.says + mutation.file + mutation.test
+        if arguments.only and not any(it in described for it in arguments.only):
             continue
         wrong = see(mutation, directory, arguments.known_to_pass or mutation.test in passed)
         passed.add(mutation.test)

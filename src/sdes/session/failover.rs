@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 use super::exported::{Lines, LinesOut};
 use super::{Agreement, Exchange, Session};
 use crate::error::StateError;
+use crate::ring::Lifetimes;
 use crate::sdes::attribute::{CryptoAttribute, Line, ParseMode};
 use crate::sdes::capabilities::{name_and_value, number_and_rest};
 use crate::sdes::decision;
@@ -21,7 +22,7 @@ impl Session {
     ///
     /// It has what is agreed, an exchange that is going on, an offer to which forks may come, both addresses, and by what each key of before would be
     /// recognised. A line is in it by a code under its own key, a key by the 16 bytes that are kept of it. The policy stays behind, but for its mode of
-    /// cryptex, which the contexts have. The same state gives the same bytes, some 20 and the codes: less than a kilobyte, and 16 for each key of before.
+    /// cryptex where there are lines, which the contexts have. The same state gives the same bytes, some 20 and the codes: less than a kilobyte, and 16 for each key of before.
     /// [`state`](crate::state) has the format.
     #[must_use]
     pub fn export_state(&self) -> Vec<u8> {
@@ -46,6 +47,10 @@ impl Session {
     ///
     /// What happened after the export is not known here: export after every exchange and before what it leads to leaves. An offer that left
     /// unexported is rolled back here; its keys are not known, and have to be used no more.
+    ///
+    /// **A session without lines is vouched for by nobody**: before the first offer, and where plain RTP or no stream is agreed. Whoever can write the
+    /// state can put such a one in the place of any other. It comes with the cryptex of `policy`, but it says by itself whether the signalling is secure, and
+    /// knows no key. Where SRTP was agreed, take none for it of which [`our_line`](Self::our_line) is `None`.
     ///
     /// # Errors
     /// [`StateError::OtherLines`] if a line is not among those given, else as for [`resume_secret`](Self::resume_secret).
@@ -88,11 +93,17 @@ impl Session {
         let (body, sealed) = split(kind, state)?;
         let session = Self::read(body, policy, lines);
         // What does not authenticate is not said to be wrong in another way, unless nothing can be verified.
-        match session {
-            Ok(session) => sealed.verify(&session.state_keys()).map(|()| session),
-            Err(StateError::OtherLines) => Err(StateError::OtherLines),
-            Err(_) => Err(StateError::NotAuthentic),
+        let mut session = session.map_err(|error| match error {
+            StateError::OtherLines => error,
+            _ => StateError::NotAuthentic,
+        })?;
+        let keys = session.state_keys();
+        sealed.verify(&keys)?;
+        if keys.is_empty() {
+            // Nobody vouches for what it says, and there are no contexts to agree with.
+            session.policy.cryptex = policy.cryptex;
         }
+        Ok(session)
     }
 
     /// **Secret:** the sender of this session, which goes on where it was when it [exported its state](Sender::export_state): with the key and the options of
@@ -116,13 +127,16 @@ impl Session {
 
     /// **Secret:** the receiver of this session, which goes on where it was when it [exported its state](Receiver::export_state): with the keys and the
     /// options of [the peer's line](Self::their_line) and the policy. See [`ReceiverBuilder::build_resumed`](crate::ReceiverBuilder::build_resumed).
+    /// Keys keep the lifetimes that they had in that receiver, which the line may have come to say otherwise.
     ///
     /// # Errors
     /// [`StateError::OtherKeys`] if nothing is agreed, else as for `build_resumed`.
     pub fn secret_receiver_resumed(&self, state: &[u8]) -> Result<Receiver, StateError> {
         let now = self.agreement().ok_or(StateError::OtherKeys)?;
         let builder = decision::receiver_builder(&now.theirs, &self.policy);
-        builder.ok_or(StateError::OtherKeys)?.build_resumed(state)
+        let builder = builder.ok_or(StateError::OtherKeys)?;
+        // The peer may have said another one since, and its key goes on with the first.
+        builder.build_resumed_with(state, Lifetimes::OfState)
     }
 
     /// What vouches for the state: the first keys in force, or of what is prepared or offered. No more than two, and never the same twice.
