@@ -12,7 +12,7 @@ use ghash::{GHash, universal_hash::UniversalHash};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-pub(crate) use hmac_sha1::{HmacSha1, Message, codes};
+pub(crate) use hmac_sha1::{HmacSha1, Message, codes, is_worth_it};
 
 use crate::simd;
 

@@ -32,7 +32,7 @@ pub(crate) use aes::Aes;
 pub(crate) use cpu::{Avx512, Level, ShaNi};
 pub(crate) use gcm::Gcm;
 pub(crate) use sha1::hmac as hmac_sha1;
-pub(crate) use sha1_lanes::{LANES, States, compress as compress_lanes};
+pub(crate) use sha1_lanes::{LANES, States, compress as compress_lanes, compress_hashes};
 
 use crate::primitives::BLOCK;
 

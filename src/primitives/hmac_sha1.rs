@@ -11,7 +11,7 @@ use zeroize::{ZeroizeOnDrop, Zeroizing};
 use super::SHA1_LEN;
 use crate::simd::{ShaNi, hmac_sha1};
 
-pub(crate) use side_by_side::{Message, codes};
+pub(crate) use side_by_side::{Message, codes, is_worth_it};
 
 /// Bytes of a block of SHA-1.
 const BLOCK: usize = 64;
@@ -151,9 +151,18 @@ fn padded<'m>(before: usize, message: &'m [u8], suffix: &[u8]) -> (&'m [[u8; BLO
 
 /// The hash of padded `blocks` behind those of which `state` is the hash.
 fn hash(mut state: State, blocks: [&[[u8; BLOCK]]; 2]) -> [u8; SHA1_LEN] {
+    absorb(&mut state, blocks);
+    bytes_of(&state)
+}
+
+fn absorb(state: &mut State, blocks: [&[[u8; BLOCK]]; 2]) {
     for blocks in blocks.into_iter().filter(|blocks| !blocks.is_empty()) {
-        compress(&mut state, blocks);
+        compress(state, blocks);
     }
+}
+
+#[inline]
+fn bytes_of(state: &State) -> [u8; SHA1_LEN] {
     let mut hash = [0; SHA1_LEN];
     for (bytes, word) in hash.as_chunks_mut().0.iter_mut().zip(state) {
         *bytes = word.to_be_bytes();

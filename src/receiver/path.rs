@@ -72,47 +72,36 @@ impl Verifier for ByCode<'_> {
     }
 }
 
+/// Bytes of a packet for which finding its place twice costs less than its hash beside others saves.
+const WORTH_FORESEEING: usize = 256;
+
 impl Receiver {
     /// What will be computed to verify a packet, as far as can be told before the packets in front of it were accepted. Changes nothing, and
     /// decides nothing: who knows the code has it compared by [`unprotect_by_code`](Self::unprotect_by_code).
     pub(crate) fn foresee(&self, plane: Plane, packet: &[u8]) -> Option<TagJob> {
         let formats = &self.context.formats;
-        let (trailer, header, at) = match plane {
+        if formats.rtp.aead || packet.len() < WORTH_FORESEEING {
+            return None;
+        }
+        let (laid, at) = match plane {
             Plane::Rtp => {
                 formats.rtp_portion?;
                 let header = RtpHeader::parse(packet).ok()?;
                 let laid = lay(formats.rtp, header.len, packet, usize::MAX).ok()?;
-                let slot = self.context.streams.find(header.ssrc);
-                let guesses = self
-                    .guess_rtp(slot, header, RocClaim::Estimated, &laid)
-                    .ok()?;
-                let index = guesses.into_iter().flatten().next()?.value();
-                (
-                    formats.rtp,
-                    header.len,
-                    Position {
-                        plane,
-                        ssrc: header.ssrc,
-                        index,
-                    },
-                )
+                let ssrc = header.ssrc;
+                let slot = self.context.streams.find(ssrc);
+                let guesses = self.guess_rtp(slot, header, RocClaim::Estimated, &laid);
+                let index = guesses.ok()?.into_iter().flatten().next()?.value();
+                (laid, Position { plane, ssrc, index })
             }
             Plane::Rtcp => {
                 let ssrc = rtcp_ssrc(packet).ok()?;
                 let laid = lay(formats.rtcp, RTCP_FIXED, packet, usize::MAX).ok()?;
                 let (_, index) = split_esrtcp(laid.word())?;
-                (
-                    formats.rtcp,
-                    RTCP_FIXED,
-                    Position {
-                        plane,
-                        ssrc,
-                        index: index.into(),
-                    },
-                )
+                let index = index.into();
+                (laid, Position { plane, ssrc, index })
             }
         };
-        let laid = lay(trailer, header, packet, usize::MAX).ok()?;
         let key = self.find_key(&laid, at.ssrc).ok()?;
         let key = self.context.ring.get(key)?;
         key.lasting_transform(plane)?.tag_job(&laid, at)

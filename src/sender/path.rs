@@ -89,6 +89,16 @@ impl Sender {
         sealed
     }
 
+    /// What [`protect`](Self::protect) does; returns the length of the protected packet.
+    pub(crate) fn protect_alone(
+        &mut self,
+        plane: Plane,
+        source: Source<'_>,
+        out: &mut [u8],
+    ) -> Result<usize, ProtectError> {
+        self.protect(plane, source, out).map(|packet| packet.len())
+    }
+
     #[inline(always)]
     fn seal(
         &mut self,

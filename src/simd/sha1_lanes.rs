@@ -21,10 +21,34 @@ pub(crate) fn compress(cpu: Avx512, states: &mut States, blocks: &[&[u8; 64]; LA
     unsafe { compress_with_features(states, blocks) }
 }
 
+/// Takes the hashes `inner` into the outer hashes of HMAC, as their last block: the hash, one bit, zeros, and the number of bits of the key's
+/// block and the hash (FIPS 180-4 §5.1.1).
+#[inline]
+pub(crate) fn compress_hashes(cpu: Avx512, states: &mut States, inner: &States) {
+    let Avx512 { .. } = cpu;
+    // SAFETY: the token proves the features.
+    unsafe { compress_hashes_with_features(states, inner) }
+}
+
 #[target_feature(enable = "avx512f,avx512bw")]
 fn compress_with_features(states: &mut States, blocks: &[&[u8; 64]; LANES]) {
-    let mut words = transposed(blocks);
-    let before = states.map(|words| load(&words));
+    compress_words(states, transposed(blocks));
+}
+
+#[target_feature(enable = "avx512f,avx512bw")]
+fn compress_hashes_with_features(states: &mut States, inner: &States) {
+    let [a, b, c, d, e] = inner.each_ref().map(|words| load(words));
+    let (one_bit, zero) = (_mm512_set1_epi32(1 << 31), _mm512_setzero_si512());
+    let bits = _mm512_set1_epi32(8 * (64 + 20));
+    let words = [
+        a, b, c, d, e, one_bit, zero, zero, zero, zero, zero, zero, zero, zero, zero, bits,
+    ];
+    compress_words(states, words);
+}
+
+#[target_feature(enable = "avx512f,avx512bw")]
+fn compress_words(states: &mut States, mut words: [__m512i; 16]) {
+    let before = states.each_ref().map(|words| load(words));
     let [mut a, mut b, mut c, mut d, mut e] = before;
 
     /// Five rounds after which each variable is in its place again, with the words of the schedule from `$t` on.

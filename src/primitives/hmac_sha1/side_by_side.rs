@@ -2,8 +2,8 @@
 
 use zeroize::Zeroize;
 
-use super::{BLOCK, HmacSha1, Last, SHA1_LEN, State, hash, padded};
-use crate::simd::{Avx512, LANES, States, compress_lanes};
+use super::{BLOCK, HmacSha1, Last, SHA1_LEN, State, absorb, bytes_of, padded};
+use crate::simd::{Avx512, LANES, States, compress_hashes, compress_lanes};
 
 /// Messages for which a step side by side is faster than one by one.
 const WORTH_IT: usize = 6;
@@ -23,6 +23,11 @@ impl Message<'_> {
     }
 }
 
+/// Are the codes of so many messages computed faster together, on this CPU?
+pub(crate) fn is_worth_it(messages: usize) -> bool {
+    messages >= WORTH_IT && Avx512::get().is_some()
+}
+
 /// The codes of the messages; zeros where there is none.
 pub(crate) fn codes<const N: usize>(messages: &[Option<Message<'_>>; N]) -> [[u8; SHA1_LEN]; N] {
     codes_on(Avx512::get(), messages)
@@ -33,24 +38,37 @@ fn codes_on<const N: usize>(
     messages: &[Option<Message<'_>>; N],
 ) -> [[u8; SHA1_LEN]; N] {
     let mut codes = [[0; SHA1_LEN]; N];
-    // Those of like length together. Lengths are no secret.
-    let mut order: [usize; N] = core::array::from_fn(|n| n);
-    let length = |n: &usize| match messages.get(*n) {
-        Some(Some(it)) => it.message.len(),
-        _ => usize::MAX,
-    };
-    order.sort_unstable_by_key(length);
     let wanted = messages.iter().flatten().count();
+    let Some(cpu) = cpu.filter(|_| wanted >= WORTH_IT) else {
+        for (code, message) in codes.iter_mut().zip(messages) {
+            if let Some(message) = message {
+                *code = message.code();
+            }
+        }
+        return codes;
+    };
+    // Shorter ones first. Lengths are no secret.
+    let mut order: [(usize, usize); N] = core::array::from_fn(|n| match messages.get(n) {
+        Some(Some(it)) => (it.message.len() + it.suffix.len(), n),
+        _ => (usize::MAX, n),
+    });
+    if !order.is_sorted() {
+        order.sort_unstable();
+    }
     for group in order.get(..wanted).unwrap_or_default().chunks(LANES) {
-        let lanes: [Option<Message<'_>>; LANES] = core::array::from_fn(|lane| {
-            let n = group.get(lane)?;
-            *messages.get(*n)?
+        let lanes: [Option<&Message<'_>>; LANES] = core::array::from_fn(|lane| {
+            let (_, n) = group.get(lane)?;
+            messages.get(*n)?.as_ref()
         });
-        let of_lanes = match cpu {
-            Some(cpu) if group.len() >= WORTH_IT => side_by_side(cpu, &lanes),
-            _ => lanes.map(|it| it.map_or([0; SHA1_LEN], |it| it.code())),
-        };
-        for (n, code) in group.iter().zip(of_lanes) {
+        let mut of_lanes = [[0; SHA1_LEN]; LANES];
+        if group.len() >= WORTH_IT {
+            side_by_side(cpu, &lanes, &mut of_lanes);
+        } else {
+            for (code, message) in of_lanes.iter_mut().zip(lanes.iter().flatten()) {
+                *code = message.code();
+            }
+        }
+        for ((_, n), code) in group.iter().zip(of_lanes) {
             if let Some(room) = codes.get_mut(*n) {
                 *room = code;
             }
@@ -59,87 +77,127 @@ fn codes_on<const N: usize>(
     codes
 }
 
-/// What is left to hash of a message.
-struct Rest<'m> {
-    blocks: &'m [[u8; BLOCK]],
+/// The blocks of a message: what an idle lane has is none.
+struct Blocks<'m> {
+    whole: &'m [[u8; BLOCK]],
     last: Last,
-    /// Blocks of both.
     count: usize,
 }
 
-impl Rest<'_> {
-    fn block(&self, n: usize) -> Option<&[u8; BLOCK]> {
-        match n.checked_sub(self.blocks.len()) {
-            None => self.blocks.get(n),
-            Some(n) => self.last.blocks().get(n),
+impl<'m> Blocks<'m> {
+    #[inline]
+    fn of(message: Option<&Message<'m>>) -> Self {
+        let (message, suffix) = message.map_or((&[][..], &[][..]), |it| (it.message, it.suffix));
+        let (whole, last) = padded(BLOCK, message, suffix);
+        let count = whole.len() + last.blocks().len();
+        Self { whole, last, count }
+    }
+
+    /// Block `n`, or the last one.
+    #[inline]
+    fn get(&self, n: usize) -> &[u8; BLOCK] {
+        let [first, second] = &self.last.blocks;
+        match self.whole.get(n) {
+            Some(block) => block,
+            None if n == self.whole.len() => first,
+            None => second,
         }
+    }
+
+    fn from(&self, n: usize) -> [&[[u8; BLOCK]]; 2] {
+        let whole = self.whole.get(n..).unwrap_or_default();
+        let last = n.saturating_sub(self.whole.len());
+        [whole, self.last.blocks().get(last..).unwrap_or_default()]
     }
 }
 
-/// What a lane without a message works on.
-const IDLE: [u8; BLOCK] = [0; BLOCK];
+/// The codes of the messages, which stand in the first lanes, shorter ones before longer ones.
+fn side_by_side(
+    cpu: Avx512,
+    messages: &[Option<&Message<'_>>; LANES],
+    codes: &mut [[u8; SHA1_LEN]; LANES],
+) {
+    let blocks = messages.map(Blocks::of);
+    let wanted = messages.iter().flatten().count();
+    let mut states = [[0; LANES]; 5];
+    write_across(&mut states, messages, |hmac| &hmac.inner);
+    let mut inner = states;
 
-fn side_by_side(cpu: Avx512, messages: &[Option<Message<'_>>; LANES]) -> [[u8; SHA1_LEN]; LANES] {
-    let rests: [Option<Rest<'_>>; LANES] = messages.each_ref().map(|message| {
-        let Message {
-            message, suffix, ..
-        } = (*message)?;
-        let (blocks, last) = padded(BLOCK, message, suffix);
-        let count = blocks.len() + last.blocks().len();
-        Some(Rest {
-            blocks,
-            last,
-            count,
-        })
-    });
-    let mut states = across(messages.map(|it| it.map_or([0; 5], |it| it.hmac.inner)));
-    let mut inner = [[0; SHA1_LEN]; LANES];
     let mut step = 0;
-    loop {
-        let left = |rest: &&Rest<'_>| rest.count > step;
-        if rests.iter().flatten().filter(left).count() < WORTH_IT {
+    let mut done = 0;
+    while done < wanted {
+        if wanted - done < WORTH_IT {
+            // The few that are longer go on alone.
+            for (lane, blocks) in blocks.iter().enumerate().take(wanted).skip(done) {
+                let mut state = lane_of(&states, lane);
+                absorb(&mut state, blocks.from(step));
+                write_lane(&mut inner, lane, &state);
+            }
             break;
         }
-        let blocks = rests.each_ref().map(|rest| {
-            let block = rest.as_ref().and_then(|rest| rest.block(step));
-            block.unwrap_or(&IDLE)
-        });
-        compress_lanes(cpu, &mut states, &blocks);
+        let next = blocks.each_ref().map(|blocks| blocks.get(step));
+        compress_lanes(cpu, &mut states, &next);
         step += 1;
-        for ((lane, rest), inner) in rests.iter().enumerate().zip(&mut inner) {
-            if rest.as_ref().is_some_and(|rest| rest.count == step) {
-                *inner = hash(lane_of(&states, lane), [&[], &[]]);
+        let is_done = |blocks: &Blocks<'_>| blocks.count <= step;
+        if blocks.get(done).is_some_and(is_done) {
+            // All lanes from here on: the longer ones come again.
+            inner = match done {
+                0 => states,
+                _ => merged(&inner, &states, done),
+            };
+            while done < wanted && blocks.get(done).is_some_and(is_done) {
+                done += 1;
             }
         }
     }
-    // The few that are longer go on alone.
-    for ((lane, rest), inner) in rests.iter().enumerate().zip(&mut inner) {
-        if let Some(rest) = rest.as_ref().filter(|rest| rest.count > step) {
-            let blocks = rest.blocks.get(step..).unwrap_or_default();
-            let done_of_last = step.saturating_sub(rest.blocks.len());
-            let last = rest.last.blocks().get(done_of_last..).unwrap_or_default();
-            *inner = hash(lane_of(&states, lane), [blocks, last]);
+
+    write_across(&mut states, messages, |hmac| &hmac.outer);
+    compress_hashes(cpu, &mut states, &inner);
+    for (lane, code) in codes.iter_mut().enumerate().take(wanted) {
+        *code = bytes_of(&lane_of(&states, lane));
+    }
+    states.zeroize();
+}
+
+/// The lanes of `one` before `lane`, and those of `other` from there on.
+fn merged(one: &States, other: &States, lane: usize) -> States {
+    let mut merged = *other;
+    for (words, before) in merged.iter_mut().zip(one) {
+        if let (Some(words), Some(before)) = (words.get_mut(..lane), before.get(..lane)) {
+            words.copy_from_slice(before);
         }
     }
-
-    let outer_blocks = inner.map(|inner| padded(BLOCK, &[], &inner).1);
-    states = across(messages.map(|it| it.map_or([0; 5], |it| it.hmac.outer)));
-    let blocks = outer_blocks
-        .each_ref()
-        .map(|last| last.blocks().first().unwrap_or(&IDLE));
-    compress_lanes(cpu, &mut states, &blocks);
-    let codes = core::array::from_fn(|lane| hash(lane_of(&states, lane), [&[], &[]]));
-    states.zeroize();
-    codes
+    merged
 }
 
-/// Word n of every state in row n.
-fn across(lanes: [State; LANES]) -> States {
-    core::array::from_fn(|word| lanes.map(|state| state.get(word).copied().unwrap_or(0)))
+/// Word n of the states of all keys in row n.
+#[inline]
+fn write_across(
+    states: &mut States,
+    messages: &[Option<&Message<'_>>; LANES],
+    state: fn(&HmacSha1) -> &State,
+) {
+    for (lane, message) in messages.iter().enumerate() {
+        if let Some(message) = message {
+            write_lane(states, lane, state(message.hmac));
+        }
+    }
 }
 
+#[inline]
+fn write_lane(states: &mut States, lane: usize, state: &State) {
+    for (words, word) in states.iter_mut().zip(state) {
+        if let Some(room) = words.get_mut(lane) {
+            *room = *word;
+        }
+    }
+}
+
+#[inline]
 fn lane_of(states: &States, lane: usize) -> State {
-    states.map(|words| words.get(lane).copied().unwrap_or(0))
+    states
+        .each_ref()
+        .map(|words| words.get(lane).copied().unwrap_or(0))
 }
 
 #[cfg(test)]
