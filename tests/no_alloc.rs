@@ -9,6 +9,7 @@ use std::cell::Cell;
 use std::num::{NonZeroU16, NonZeroUsize};
 
 use common::{bytes, key, pair, rtcp, rtp, rtp_with};
+use srtp_sdes::batch::{self, Incoming, Outgoing};
 use srtp_sdes::{
     Cryptex, CryptoSuite, KeyDerivationRate, Mki, Overlap, Plane, Receiver, ReceiverBuilder,
     ReplayWindowSize, RocAfterRekey, RocCarry, Sender, SenderBuilder, SrtcpTag,
@@ -366,6 +367,44 @@ fn unprotecting_and_verifying_allocate_nothing_from_the_second_packet_of_an_ssrc
             }
             if plane == Plane::Rtp {
                 assert_eq!(in_place.roc(SSRC), Some(1), "the roll-over is in the test");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_batch_of_known_ssrcs_allocates_nothing_either_way() {
+    for setup in Setup::all() {
+        for plane in PLANES {
+            let mut tx: Vec<Sender> = (0..40).map(|_| setup.sender()).collect();
+            let mut rx: Vec<Receiver> = (0..40).map(|_| setup.receiver()).collect();
+            for n in 0..3 {
+                let name = format!("{} {plane}", setup.name);
+                let plain = plain(plane, SSRC, n);
+                let mut buffers = vec![[0; 2048]; tx.len()];
+                let mut out: Vec<_> = buffers
+                    .iter_mut()
+                    .enumerate()
+                    .map(|(n, buffer)| Outgoing::copied(n, plane, &plain, buffer))
+                    .collect();
+                let mut protect = || batch::protect(&mut tx[..], &mut out);
+                match n {
+                    0 => protect(),
+                    _ => allocates_nothing(&name, protect),
+                }
+                let lengths: Vec<_> = out.iter().map(|it| it.protected().unwrap().len()).collect();
+                let mut into: Vec<_> = buffers
+                    .iter_mut()
+                    .zip(lengths)
+                    .enumerate()
+                    .map(|(n, (buffer, len))| Incoming::new(n, plane, &mut buffer[..len]))
+                    .collect();
+                let mut unprotect = || batch::unprotect(&mut rx[..], &mut into);
+                match n {
+                    0 => unprotect(),
+                    _ => allocates_nothing(&name, unprotect),
+                }
+                assert!(into.iter().all(|it| it.plain() == Some(&plain)), "{name}");
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use srtp_sdes::{dtls, sdes};
+use srtp_sdes::{batch, dtls, sdes};
 
 fn is_send_and_sync<T: Send + Sync>() {}
 
@@ -58,6 +58,8 @@ fn every_public_type_is_send_and_sync() {
         srtp_sdes::Statistics<srtp_sdes::ProtectErrorCounts>,
         srtp_sdes::UnknownSuite,
         srtp_sdes::UnprotectError,
+        batch::Incoming,
+        batch::Outgoing,
         srtp_sdes::UnprotectErrorCounts,
         dtls::Keys,
         dtls::Role,
