@@ -13,7 +13,7 @@ const DEPENDENCIES: [(&str, &[&str]); 11] = [
     ("aes",       &["primitives.rs"]),
     ("aria",      &["primitives/aria.rs"]),
     ("ctr",       &["primitives.rs"]),
-    ("ghash",     &["primitives.rs"]),
+    ("ghash",     &["primitives/"]),
     ("sha1",      &["primitives/"]),
     ("subtle",    &["primitives.rs", "primitives/"]),
     // Where packets come in.
