@@ -59,10 +59,7 @@ impl HmacTransform {
 
     #[inline]
     pub(super) fn seal(&self, packet: &mut Laid<&mut [u8]>, at: Position, enciphered: bool) {
-        if enciphered {
-            let (header, payload, _) = packet.header_payload_and_word();
-            self.cipher.xor_keystream(header, payload, at);
-        }
+        self.encipher(packet, at, enciphered);
         self.write_tag(packet, at);
     }
 
@@ -73,11 +70,16 @@ impl HmacTransform {
         at: Position,
         enciphered: bool,
     ) -> Option<TagJob> {
+        self.encipher(packet, at, enciphered);
+        self.tag_job(packet, at)
+    }
+
+    #[inline(always)]
+    fn encipher(&self, packet: &mut Laid<&mut [u8]>, at: Position, enciphered: bool) {
         if enciphered {
             let (header, payload, _) = packet.header_payload_and_word();
             self.cipher.xor_keystream(header, payload, at);
         }
-        self.tag_job(packet, at)
     }
 
     /// What it takes to compute the code of a packet elsewhere; `None` if it has no tag.
@@ -86,7 +88,7 @@ impl HmacTransform {
             tag: packet.tag_range()?,
             hmac: self.hmac.copy(),
             portion: packet.hmac_portion().len(),
-            roc: (at.plane == Plane::Rtp).then(|| at.roc_bytes()),
+            roc: authenticated_roc(at),
         })
     }
 
@@ -98,7 +100,7 @@ impl HmacTransform {
         at: Position,
     ) -> Option<Authentic> {
         let is_about_it = job.portion == packet.hmac_portion().len()
-            && job.roc == (at.plane == Plane::Rtp).then(|| at.roc_bytes())
+            && job.roc == authenticated_roc(at)
             && job.hmac.is_same_as(&self.hmac);
         match packet.tag() {
             Some(tag) if is_about_it => Authentic::verified(at, is_truncation_of(tag, code)),
@@ -155,6 +157,11 @@ impl HmacTransform {
             Plane::Rtcp => self.hmac.code(packet.hmac_portion(), &[]),
         }
     }
+}
+
+/// The ROC that a job authenticates behind a packet of SRTP (RFC 3711 §4.2). `HmacTransform::code` takes it without an `Option`.
+fn authenticated_roc(at: Position) -> Option<[u8; 4]> {
+    (at.plane == Plane::Rtp).then(|| at.roc_bytes())
 }
 
 #[cfg(all(test, feature = "aria"))]

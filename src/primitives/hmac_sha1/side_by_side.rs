@@ -77,7 +77,7 @@ fn codes_on<const N: usize>(
     codes
 }
 
-/// The blocks of a message: what an idle lane has is none.
+/// The blocks of a message; an idle lane works on those of an empty one.
 struct Blocks<'m> {
     whole: &'m [[u8; BLOCK]],
     last: Last,
