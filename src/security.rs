@@ -28,6 +28,9 @@
 //! | [`restart_rtp`](crate::Receiver::restart_rtp), [`RocAfterRekey`](crate::RocAfterRekey) where a peer may begin anew | after a restart, packets of that stream that were recorded under the same key can be played once more. A re-key that lets a peer begin anew gives up nothing: the windows belong to a key |
 //! | a search for the rollover counter | four tries for each forged packet where there was one: two bits of the tag, until the first authentic packet |
 //! | [`accept_reused_keys`](crate::sdes::Policy::accept_reused_keys) | what was recorded under a key that the peer gave up and took up again can be played again |
+//! | RCCm1 and RCCm3 of RFC 4771 ([`RocCarry`](crate::RocCarry)) | under RCCm1 packets between those that carry the counter can be forged and come twice, and move no stream; under RCCm3 all of SRTP is as with `unauthenticated_srtp` |
+//! | the suites under ARIA (feature `aria`) | who shares a CPU's cache with the process may learn of the key: that cipher's crate looks tables up by secret bytes |
+//! | [resuming](crate::state) from an exported state | what a receiver accepted after the export can be played to its successor once more; a margin that is too small, or two that go on from one state, use indices twice |
 //! | a smaller or larger replay window | nothing. A small one refuses late packets; a large one costs memory: [`most_streams`](crate::Builder::most_streams) has the figure |
 //!
 //! # What this crate does not protect against
@@ -41,7 +44,7 @@
 //! - **The application's memory**: keys, builders, crypto lines, offers and sessions wipe theirs when dropped. Copies on the stack, which the compiler makes, and
 //!   what the operating system swaps out are beyond the reach of a library.
 //! - **Side channels of the processor** other than time: AES and GHASH take the processor's instructions where it has them, and table-free
-//!   code where it has none; tags are compared in constant time and base64 is decoded without look-ups. On x86-64 it is checked that no branch and no address
+//!   code where it has none, but for ARIA (above); tags are compared in constant time and base64 is decoded without look-ups. On x86-64 it is checked that no branch and no address
 //!   depends on a secret, for both kinds of code (`tests/constant_time/`); not so for AVX-512, SHA-NI and other processors. Power and radiation were not looked at.
 //! - **Cost of refusing**: a flood of forged packets costs a verification each, and at most four. It makes no streams and takes no memory.
 //!
