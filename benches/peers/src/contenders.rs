@@ -111,6 +111,9 @@ fn time_making<C>(number: usize, mut make: impl FnMut() -> C) -> Duration {
 /// This crate first, then everybody else.
 pub fn all(libsrtp: &[PathBuf]) -> Result<Vec<Box<dyn Contender>>> {
     let mut all: Vec<Box<dyn Contender>> = vec![Box::new(Ours)];
+    if libsrtp.is_empty() {
+        all.push(Box::new(Libsrtp::linked()?));
+    }
     for path in libsrtp {
         all.push(Box::new(Libsrtp::load(path)?));
     }

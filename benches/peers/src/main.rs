@@ -1,6 +1,6 @@
 //! How fast the crate is beside libsrtp with OpenSSL, webrtc-srtp, and AES-GCM alone, in one run.
 //!
-//! `benches/peers/run.sh` gets a libsrtp and starts this. [`contenders`] says who is measured, [`cases`] what, [`rounds`]
+//! `benches/peers/run.sh` starts this. [`contenders`] says who is measured, [`cases`] what, [`rounds`]
 //! how, and [`checks`] makes sure beforehand that all do the same work.
 
 mod cases;
@@ -25,7 +25,7 @@ use rounds::Effort;
 /// Measures srtp-sdes beside other software: the same packets, the same memory, in one run.
 #[derive(Parser)]
 struct Arguments {
-    /// A shared library of libsrtp 2 that was built with OpenSSL; can be given several times
+    /// A shared library of libsrtp 2 that was built with OpenSSL, in place of the one that is linked; can be given several times
     #[arg(long, value_name = "FILE")]
     libsrtp: Vec<PathBuf>,
     /// A few rounds of a few cases, to see that everything works; the figures mean little

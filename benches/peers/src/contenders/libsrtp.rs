@@ -1,5 +1,5 @@
-//! libsrtp 2, from a shared library.
-#![allow(unsafe_code, reason = "it is C")]
+//! libsrtp 2, as `srtp2-sys` builds it or from a shared library.
+#![allow(unsafe_code, non_snake_case, reason = "it is C")]
 
 use std::ffi::{CStr, c_char, c_int, c_uint, c_ulong, c_void};
 use std::path::Path;
@@ -45,42 +45,110 @@ struct CipherType {
     description: *const c_char,
 }
 
+type Text = unsafe extern "C" fn() -> *const c_char;
+type Number = unsafe extern "C" fn() -> c_int;
+type NumberedText = unsafe extern "C" fn(c_int) -> *const c_char;
 type SetPolicy = unsafe extern "C" fn(*mut CryptoPolicy);
 type Create = unsafe extern "C" fn(*mut *mut c_void, *const Policy) -> c_int;
 type Dealloc = unsafe extern "C" fn(*mut c_void) -> c_int;
 type Run = unsafe extern "C" fn(*mut c_void, *mut c_void, *mut c_int) -> c_int;
 
+/// What is called, under the names that the headers of libsrtp and OpenSSL give it.
+macro_rules! functions {
+    ($($name:ident: $type:ty,)*) => {
+        #[derive(Clone, Copy)]
+        struct Functions {
+            $($name: $type,)*
+            srtp_aes_icm_128: *const CipherType,
+        }
+
+        impl Functions {
+            /// Of the libsrtp that `srtp2-sys` built with the system's OpenSSL.
+            fn linked() -> Self {
+                $(let $name: $type = linked::$name;)*
+                Self {
+                    $($name,)*
+                    srtp_aes_icm_128: &raw const linked::srtp_aes_icm_128,
+                }
+            }
+
+            fn of(library: &'static Library) -> Result<Self> {
+                Ok(Self {
+                    $($name: symbol(library, stringify!($name))?,)*
+                    srtp_aes_icm_128: symbol(library, "srtp_aes_icm_128")?,
+                })
+            }
+        }
+    };
+}
+
+functions! {
+    srtp_get_version_string: Text,
+    OpenSSL_version: NumberedText,
+    srtp_init: Number,
+    srtp_create: Create,
+    srtp_dealloc: Dealloc,
+    srtp_protect: Run,
+    srtp_unprotect: Run,
+    srtp_crypto_policy_set_rtp_default: SetPolicy,
+    srtp_crypto_policy_set_aes_cm_256_hmac_sha1_80: SetPolicy,
+    srtp_crypto_policy_set_aes_gcm_128_16_auth: SetPolicy,
+    srtp_crypto_policy_set_aes_gcm_256_16_auth: SetPolicy,
+}
+
+/// What `srtp2-sys` and `openssl-sys` link.
+mod linked {
+    use super::{CipherType, CryptoPolicy, Policy, c_char, c_int, c_void};
+    use srtp2_sys as _;
+
+    unsafe extern "C" {
+        pub static srtp_aes_icm_128: CipherType;
+        pub fn srtp_get_version_string() -> *const c_char;
+        pub fn OpenSSL_version(which: c_int) -> *const c_char;
+        pub fn srtp_init() -> c_int;
+        pub fn srtp_create(session: *mut *mut c_void, policy: *const Policy) -> c_int;
+        pub fn srtp_dealloc(session: *mut c_void) -> c_int;
+        pub fn srtp_protect(session: *mut c_void, packet: *mut c_void, len: *mut c_int) -> c_int;
+        pub fn srtp_unprotect(session: *mut c_void, packet: *mut c_void, len: *mut c_int) -> c_int;
+        pub fn srtp_crypto_policy_set_rtp_default(policy: *mut CryptoPolicy);
+        pub fn srtp_crypto_policy_set_aes_cm_256_hmac_sha1_80(policy: *mut CryptoPolicy);
+        pub fn srtp_crypto_policy_set_aes_gcm_128_16_auth(policy: *mut CryptoPolicy);
+        pub fn srtp_crypto_policy_set_aes_gcm_256_16_auth(policy: *mut CryptoPolicy);
+    }
+}
+
 #[derive(Clone, Copy)]
 pub struct Libsrtp {
     name: &'static str,
-    library: &'static Library,
-    create: Create,
-    dealloc: Dealloc,
-    protect: Run,
-    unprotect: Run,
+    functions: Functions,
 }
 
 impl Libsrtp {
+    /// The one that this program is linked with.
+    pub fn linked() -> Result<Self> {
+        Self::with(Functions::linked())
+    }
+
     /// Loads one that was built with OpenSSL.
     pub fn load(path: &Path) -> Result<Self> {
         // SAFETY: loading runs the initialisers of a library that the user names.
         let library = unsafe { Library::new(path) }.with_context(|| path.display().to_string())?;
-        let library: &'static Library = Box::leak(Box::new(library));
-        let version: unsafe extern "C" fn() -> *const c_char =
-            symbol(library, "srtp_get_version_string")?;
-        // SAFETY: the signatures in this function are those of srtp.h and crypto.h; the strings are constants of the libraries.
+        Self::with(Functions::of(Box::leak(Box::new(library)))?)
+    }
+
+    fn with(functions: Functions) -> Result<Self> {
+        // SAFETY: the signatures are those of srtp.h and crypto.h; the strings and the cipher are constants of the libraries.
         let (version, back_end) = unsafe {
-            let init: unsafe extern "C" fn() -> c_int = symbol(library, "srtp_init")?;
-            ensure!(init() == 0, "srtp_init failed");
-            let cipher: *const CipherType = symbol(library, "srtp_aes_icm_128")?;
-            let description = CStr::from_ptr((*cipher).description).to_string_lossy();
+            ensure!((functions.srtp_init)() == 0, "srtp_init failed");
+            let description = CStr::from_ptr((*functions.srtp_aes_icm_128).description);
+            let description = description.to_string_lossy();
             ensure!(
                 description.to_lowercase().contains("openssl"),
                 "this libsrtp has no OpenSSL in it, but {description}"
             );
-            let openssl: unsafe extern "C" fn(c_int) -> *const c_char =
-                symbol(library, "OpenSSL_version")?;
-            (CStr::from_ptr(version()), CStr::from_ptr(openssl(0)))
+            let version = (functions.srtp_get_version_string)();
+            let back_end = (functions.OpenSSL_version)(0);
+            (CStr::from_ptr(version), CStr::from_ptr(back_end))
         };
         let version = version.to_string_lossy();
         let version = version.trim_start_matches("libsrtp2 ");
@@ -89,23 +157,21 @@ impl Libsrtp {
         let name = format!("libsrtp {version}, {}", back_end.join(" "));
         Ok(Self {
             name: name.leak(),
-            library,
-            create: symbol(library, "srtp_create")?,
-            dealloc: symbol(library, "srtp_dealloc")?,
-            protect: symbol(library, "srtp_protect")?,
-            unprotect: symbol(library, "srtp_unprotect")?,
+            functions,
         })
     }
 
     fn policy(&self, suite: CryptoSuite) -> Option<CryptoPolicy> {
-        let name = match suite {
-            CryptoSuite::AesCm128HmacSha1_80 => "srtp_crypto_policy_set_rtp_default",
-            CryptoSuite::Aes256CmHmacSha1_80 => "srtp_crypto_policy_set_aes_cm_256_hmac_sha1_80",
-            CryptoSuite::AeadAes128Gcm => "srtp_crypto_policy_set_aes_gcm_128_16_auth",
-            CryptoSuite::AeadAes256Gcm => "srtp_crypto_policy_set_aes_gcm_256_16_auth",
+        let set = match suite {
+            CryptoSuite::AesCm128HmacSha1_80 => self.functions.srtp_crypto_policy_set_rtp_default,
+            CryptoSuite::Aes256CmHmacSha1_80 => {
+                self.functions
+                    .srtp_crypto_policy_set_aes_cm_256_hmac_sha1_80
+            }
+            CryptoSuite::AeadAes128Gcm => self.functions.srtp_crypto_policy_set_aes_gcm_128_16_auth,
+            CryptoSuite::AeadAes256Gcm => self.functions.srtp_crypto_policy_set_aes_gcm_256_16_auth,
             _ => return None,
         };
-        let set: SetPolicy = symbol(self.library, name).ok()?;
         let mut policy = CryptoPolicy::default();
         // SAFETY: it writes the six numbers.
         unsafe { set(&raw mut policy) };
@@ -115,8 +181,8 @@ impl Libsrtp {
     fn session(&self, direction: Direction, suite: CryptoPolicy, key: &[u8]) -> Session {
         // Any SSRC, inbound or outbound.
         let (ssrc_type, run) = match direction {
-            Direction::Protect => (3, self.protect),
-            Direction::Unprotect => (2, self.unprotect),
+            Direction::Protect => (3, self.functions.srtp_protect),
+            Direction::Unprotect => (2, self.functions.srtp_unprotect),
         };
         let policy = Policy {
             ssrc_type,
@@ -135,9 +201,9 @@ impl Libsrtp {
         };
         let mut session = ptr::null_mut();
         // SAFETY: the policy is complete, and the key has the length that the suite in it wants; both are copied.
-        let status = unsafe { (self.create)(&raw mut session, &raw const policy) };
+        let status = unsafe { (self.functions.srtp_create)(&raw mut session, &raw const policy) };
         assert_eq!(status, 0, "srtp_create");
-        let dealloc = self.dealloc;
+        let dealloc = self.functions.srtp_dealloc;
         Session {
             session,
             run,
