@@ -151,6 +151,29 @@ fn blanks_between_the_fields_of_a_media_line_stay_as_they_are() {
     assert_eq!(*written, sdp.replace("AVP", "SAVP"));
 }
 
+/// Found by fuzzing: the CR behind ours and the LF of the empty line made one line end.
+#[test]
+fn an_empty_line_behind_ours_stays_a_line_whatever_the_line_ends_are() {
+    for (end, empty) in [
+        ("\r", "\n"),
+        ("\r", "\r"),
+        ("\r", "\r\n"),
+        ("\n", "\n"),
+        ("\r\n", "\n"),
+    ] {
+        let before = format!("m=audio 4000 RTP/SAVP 0{end}a=x{end}");
+        let sdp = format!("{before}a=crypto:1 x\r\n{empty}a=y{end}");
+        let written = with_secret_lines(&sdp, 0, Profile::Savp, [&line(5), &line(6)]).unwrap();
+        assert_eq!(sections(&written)[0].attributes.len(), 4);
+        let behind = format!("{empty}a=y{end}");
+        assert!(written.starts_with(&before) && written.ends_with(&behind));
+        let lines = |text: &str| text.replace("\r\n", "\n").matches(['\r', '\n']).count();
+        assert_eq!(lines(&written), lines(&sdp) + 1, "{end:?} {empty:?}");
+        let again = with_secret_lines(&written, 0, Profile::Savp, [&line(5), &line(6)]).unwrap();
+        assert_eq!(again, written);
+    }
+}
+
 #[test]
 fn writing_lines_back_leaves_every_other_byte() {
     for end in ["\r\n", "\n", "\r"] {

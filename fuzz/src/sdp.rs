@@ -160,7 +160,7 @@ fn writes(
     assert_eq!(again.as_deref(), Some(&*written));
 }
 
-/// The text line by line, with ours in the place of the first crypto line of the section or at its end.
+/// The text line by line, with ours in the place of the first crypto line of the section or at its end. An empty line behind them stays one.
 fn expected(
     lines: &[(&str, &str)],
     section: &SdpSection<'_>,
@@ -178,6 +178,7 @@ fn expected(
         end => end,
     };
     let mut text = String::new();
+    let mut is_behind_ours = false;
     for n in 0..=lines.len() {
         if n == first {
             if n == lines.len() && lines[n - 1].1.is_empty() {
@@ -187,6 +188,14 @@ fn expected(
                 text += &line.secret_line();
                 text += line_end;
             }
+            is_behind_ours = true;
+        }
+        let is_replaced = |line: &str| (start..end).contains(&n) && is_crypto(line);
+        if let Some(kept) = lines.get(n).filter(|it| !is_replaced(it.0)) {
+            if is_behind_ours && *kept == ("", "\n") && line_end == "\r" {
+                text += "\n";
+            }
+            is_behind_ours = false;
         }
         match lines.get(n) {
             Some((line, line_end)) if n == start => {
@@ -196,7 +205,7 @@ fn expected(
                 text += &line[at + section.transport.len()..];
                 text += line_end;
             }
-            Some((line, _)) if (start..end).contains(&n) && is_crypto(line) => {}
+            Some((line, _)) if is_replaced(line) => {}
             Some((line, line_end)) => {
                 text += line;
                 text += line_end;

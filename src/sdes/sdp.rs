@@ -226,6 +226,7 @@ fn with_lines(
     let mut out = Zeroizing::new(String::with_capacity(sdp.len() + room + 8));
     let mut new = Some(new);
     let (mut at, mut line_end, mut found) = (None::<usize>, "\r\n", false);
+    let mut is_behind_ours = false;
     let write = |out: &mut String, new: &mut Option<Vec<Zeroizing<String>>>, end: &str| {
         for line in new.take().into_iter().flatten() {
             if !out.is_empty() && !out.ends_with(['\r', '\n']) {
@@ -243,18 +244,26 @@ fn with_lines(
             }
             at = Some(at.map_or(0, |at| at + 1));
         }
-        if at != Some(section) {
-            out.push_str(line);
-        } else if is_media_line {
+        if at == Some(section) && is_one_of(line, replaced) {
+            is_behind_ours |= new.as_ref().is_some_and(|new| !new.is_empty());
+            write(&mut out, &mut new, line_end);
+            continue;
+        }
+        if core::mem::take(&mut is_behind_ours)
+            && line.is_empty()
+            && end == "\n"
+            && out.ends_with('\r')
+        {
+            // Our CR and this LF would be one end of a line, and the empty line gone.
+            out.push('\n');
+        }
+        if at == Some(section) && is_media_line {
             line_end = if end.is_empty() { "\r\n" } else { end };
             let fields = MediaFields::of(line)?;
             for part in [fields.before, profile.name(), fields.behind] {
                 out.push_str(part);
             }
             found = true;
-        } else if is_one_of(line, replaced) {
-            write(&mut out, &mut new, line_end);
-            continue;
         } else {
             out.push_str(line);
         }
