@@ -291,29 +291,40 @@ fn protect_side_by_side<C: Contexts<Sender> + ?Sized>(
 /// A packet that has a result already is left alone.
 pub fn unprotect<C: Contexts<Receiver> + ?Sized>(receivers: &mut C, packets: &mut [Incoming<'_>]) {
     for window in packets.chunks_mut(WINDOW) {
-        let mut jobs: [Option<TagJob>; WINDOW] = [const { None }; WINDOW];
         if is_worth_it(window.iter().filter_map(Incoming::waits_for).count()) {
-            for (packet, job) in window.iter().zip(&mut jobs) {
-                let receiver = packet.waits_for().and_then(|it| receivers.context(it));
-                if let Some(receiver) = receiver {
-                    *job = receiver.foresee(packet.plane, packet.packet);
-                }
+            unprotect_side_by_side(receivers, window);
+            continue;
+        }
+        for packet in window {
+            if let Some(receiver) = packet.waits_for().and_then(|it| receivers.context(it)) {
+                packet.result = Some(receiver.unprotect_alone(packet.plane, packet.packet));
             }
         }
-        let mut messages = [None; WINDOW];
-        for ((message, job), packet) in messages.iter_mut().zip(&jobs).zip(&*window) {
-            *message = job.as_ref().and_then(|job| job.message(packet.packet));
+    }
+}
+
+fn unprotect_side_by_side<C: Contexts<Receiver> + ?Sized>(
+    receivers: &mut C,
+    window: &mut [Incoming<'_>],
+) {
+    let mut jobs: [Option<TagJob>; WINDOW] = [const { None }; WINDOW];
+    for (packet, job) in window.iter().zip(&mut jobs) {
+        if let Some(receiver) = packet.waits_for().and_then(|it| receivers.context(it)) {
+            *job = receiver.foresee(packet.plane, packet.packet);
         }
-        let codes = codes(&messages);
-        for ((job, code), packet) in jobs.iter().zip(&codes).zip(window) {
-            let receiver = packet.waits_for().and_then(|it| receivers.context(it));
-            if let Some(receiver) = receiver {
-                let opened = match job {
-                    Some(job) => receiver.unprotect_by_code(packet.plane, packet.packet, job, code),
-                    None => receiver.unprotect_alone(packet.plane, packet.packet),
-                };
-                packet.result = Some(opened);
-            }
+    }
+    let mut messages = [None; WINDOW];
+    for ((message, job), packet) in messages.iter_mut().zip(&jobs).zip(&*window) {
+        *message = job.as_ref().and_then(|job| job.message(packet.packet));
+    }
+    let codes = codes(&messages);
+    for ((job, code), packet) in jobs.iter().zip(&codes).zip(window) {
+        if let Some(receiver) = packet.waits_for().and_then(|it| receivers.context(it)) {
+            let opened = match job {
+                Some(job) => receiver.unprotect_by_code(packet.plane, packet.packet, job, code),
+                None => receiver.unprotect_alone(packet.plane, packet.packet),
+            };
+            packet.result = Some(opened);
         }
     }
 }
