@@ -22,6 +22,7 @@ use common::gateway::{Gateway, Leg};
 use common::leg::LegSettings;
 use common::leg_keys::{self, Contexts, LEGS};
 use common::table::{self, Column};
+use common::turn::MOST;
 
 /// Relays RTP and RTCP between two legs over UDP, each in the clear or under SRTP keys of its own.
 ///
@@ -40,6 +41,10 @@ struct Arguments {
     /// The keys, `-` for standard input: lines such as `a.ours=a=crypto:1 SUITE inline:…`; `#` begins a comment
     #[arg(long, value_name = "FILE")]
     crypto_file: Option<PathBuf>,
+
+    /// Take so many packets at most in one turn, of those that wait: 1 to 32
+    #[arg(long, value_name = "PACKETS", default_value = "32", value_parser = packets)]
+    batch: usize,
 
     /// Print statistics so often
     #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
@@ -100,6 +105,11 @@ fn seconds(text: &str) -> Result<Duration> {
     duration.context("it is a number of seconds, 0.001 or more")
 }
 
+fn packets(text: &str) -> Result<usize> {
+    let packets = text.parse().ok().filter(|it| (1..=MOST).contains(it));
+    packets.with_context(|| format!("a turn is of 1 to {MOST} packets"))
+}
+
 fn run(arguments: Arguments) -> Result<()> {
     let settings = [&arguments.a, &arguments.b];
     let contexts = contexts(&arguments)?;
@@ -117,7 +127,7 @@ fn run(arguments: Arguments) -> Result<()> {
     let Ok(legs) = legs.try_into() else {
         bail!("a relay has two legs");
     };
-    let gateway = Gateway::new(legs, contexts);
+    let gateway = Gateway::new(legs, contexts, arguments.batch);
     let started = Instant::now();
     say("relaying until Ctrl-C\n");
     let mut why = "a socket failed";

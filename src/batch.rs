@@ -37,6 +37,60 @@
 //!
 //! Nothing here allocates, but for the first packet of an SSRC as ever.
 //!
+//! # A receive loop
+//!
+//! Take what waits in a socket, and never wait for a batch to fill. An array of packets has its places on the stack, and the default of a packet is
+//! an empty place:
+//!
+//! ```
+//! use std::net::{SocketAddr, UdpSocket};
+//!
+//! use srtp_sdes::batch::{self, Incoming};
+//! use srtp_sdes::{Plane, Receiver};
+//! # use srtp_sdes::{CryptoSuite, MasterKey, Sender};
+//!
+//! /// One turn: `buffers` stay from turn to turn, and `call` says whose receiver a packet is for by where it comes from.
+//! fn turn(
+//!     socket: &UdpSocket, // one that does not block
+//!     buffers: &mut [[u8; 1500]; 32],
+//!     receivers: &mut [Receiver],
+//!     call: impl Fn(SocketAddr) -> usize,
+//!     mut take: impl FnMut(&[u8]),
+//! ) {
+//!     let mut packets: [Incoming<'_>; 32] = Default::default();
+//!     for (packet, buffer) in packets.iter_mut().zip(buffers) {
+//!         let Ok((len, from)) = socket.recv_from(buffer) else {
+//!             break; // as a rule, since nothing more waits
+//!         };
+//!         *packet = Incoming::new(call(from), Plane::Rtp, &mut buffer[..len]);
+//!     }
+//!     batch::unprotect(receivers, &mut packets);
+//!     packets.iter().filter_map(Incoming::plain).for_each(&mut take);
+//! }
+//! #
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let key = || MasterKey::new(CryptoSuite::AesCm128HmacSha1_80, &[7; 30]);
+//! # let (near, far) = (UdpSocket::bind("127.0.0.1:0")?, UdpSocket::bind("127.0.0.1:0")?);
+//! # let (mut sender, mut receivers) = (Sender::new(key()?), [Receiver::new(key()?)]);
+//! # for seq in 0..40 {
+//! #     let mut rtp = vec![0x80, 0, 0, seq, 0, 0, 0, 0, 0xca, 0xfe, 0xba, 0xbe, seq];
+//! #     sender.protect_rtp_vec(&mut rtp)?;
+//! #     far.send_to(&rtp, near.local_addr()?)?;
+//! # }
+//! # let mut heard = Vec::new();
+//! # let mut buffers = [[0; 1500]; 32];
+//! # near.set_nonblocking(true)?;
+//! # while heard.len() < 40 {
+//! #     turn(&near, &mut buffers, &mut receivers, |_| 0, |rtp| heard.push(rtp[12]));
+//! # }
+//! # assert!(heard.into_iter().eq(0..40));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The example `relay` goes on from there: it notes where each packet came from, learns addresses from what was authentic, and protects what
+//! came in for the other leg in a batch of its own.
+//!
 //! # What gains
 //!
 //! Tags of HMAC-SHA1, on CPUs with AVX-512, from six packets at a time on; most in batches of 16 and more of like length. Packets that come
@@ -70,8 +124,10 @@ impl<C, B: BorrowMut<C>> Contexts<C> for [B] {
 }
 
 /// A packet that goes out in a batch.
+///
+/// The default is an empty place, which a batch passes over: so that an array may have places left.
 pub struct Outgoing<'p> {
-    sender: usize,
+    sender: Option<usize>,
     plane: Plane,
     source: Source<'p>,
     out: &'p mut [u8],
@@ -84,7 +140,7 @@ impl<'p> Outgoing<'p> {
     #[must_use]
     pub fn in_place(sender: usize, plane: Plane, buf: &'p mut [u8], len: usize) -> Self {
         Self {
-            sender,
+            sender: Some(sender),
             plane,
             source: Source::InPlace(len),
             out: buf,
@@ -97,7 +153,7 @@ impl<'p> Outgoing<'p> {
     #[must_use]
     pub fn copied(sender: usize, plane: Plane, plain: &'p [u8], out: &'p mut [u8]) -> Self {
         Self {
-            sender,
+            sender: Some(sender),
             plane,
             source: Source::From(plain),
             out,
@@ -105,7 +161,8 @@ impl<'p> Outgoing<'p> {
         }
     }
 
-    /// The length of the protected packet in bytes, or why it was refused. `None` before [`protect`], and if there is no such sender.
+    /// The length of the protected packet in bytes, or why it was refused. `None` before [`protect`], if there is no such sender, and of an empty
+    /// place.
     #[must_use]
     pub fn result(&self) -> Option<Result<usize, ProtectError>> {
         self.result
@@ -116,11 +173,30 @@ impl<'p> Outgoing<'p> {
     pub fn protected(&self) -> Option<&[u8]> {
         self.out.get(..self.result?.ok()?)
     }
+
+    /// The number of its sender, unless there is nothing to do.
+    fn waits_for(&self) -> Option<usize> {
+        self.sender.filter(|_| self.result.is_none())
+    }
+}
+
+impl Default for Outgoing<'_> {
+    fn default() -> Self {
+        Self {
+            sender: None,
+            plane: Plane::Rtp,
+            source: Source::InPlace(0),
+            out: &mut [],
+            result: None,
+        }
+    }
 }
 
 /// A packet that comes in with a batch.
+///
+/// The default is an empty place, which a batch passes over: so that an array may have places left.
 pub struct Incoming<'p> {
-    receiver: usize,
+    receiver: Option<usize>,
     plane: Plane,
     packet: &'p mut [u8],
     result: Option<Result<usize, UnprotectError>>,
@@ -131,14 +207,15 @@ impl<'p> Incoming<'p> {
     #[must_use]
     pub fn new(receiver: usize, plane: Plane, packet: &'p mut [u8]) -> Self {
         Self {
-            receiver,
+            receiver: Some(receiver),
             plane,
             packet,
             result: None,
         }
     }
 
-    /// The length of the plain packet in bytes, or why it was refused. `None` before [`unprotect`], and if there is no such receiver.
+    /// The length of the plain packet in bytes, or why it was refused. `None` before [`unprotect`], if there is no such receiver, and of an empty
+    /// place.
     #[must_use]
     pub fn result(&self) -> Option<Result<usize, UnprotectError>> {
         self.result
@@ -149,6 +226,22 @@ impl<'p> Incoming<'p> {
     pub fn plain(&self) -> Option<&[u8]> {
         self.packet.get(..self.result?.ok()?)
     }
+
+    /// The number of its receiver, unless there is nothing to do.
+    fn waits_for(&self) -> Option<usize> {
+        self.receiver.filter(|_| self.result.is_none())
+    }
+}
+
+impl Default for Incoming<'_> {
+    fn default() -> Self {
+        Self {
+            receiver: None,
+            plane: Plane::Rtp,
+            packet: &mut [],
+            result: None,
+        }
+    }
 }
 
 /// Protects every packet with its sender, in their order. Each has its [result](Outgoing::result) afterwards, the same as if it had been protected alone.
@@ -156,14 +249,15 @@ impl<'p> Incoming<'p> {
 /// A packet that has a result already is left alone.
 pub fn protect<C: Contexts<Sender> + ?Sized>(senders: &mut C, packets: &mut [Outgoing<'_>]) {
     for window in packets.chunks_mut(WINDOW) {
-        if is_worth_it(window.len()) {
+        if is_worth_it(window.iter().filter_map(Outgoing::waits_for).count()) {
             protect_side_by_side(senders, window);
             continue;
         }
-        for packet in window.iter_mut().filter(|packet| packet.result.is_none()) {
+        for packet in window {
             let Outgoing { plane, source, .. } = *packet;
-            let sender = senders.context(packet.sender);
-            packet.result = sender.map(|it| it.protect_alone(plane, source, packet.out));
+            if let Some(sender) = packet.waits_for().and_then(|it| senders.context(it)) {
+                packet.result = Some(sender.protect_alone(plane, source, packet.out));
+            }
         }
     }
 }
@@ -175,7 +269,7 @@ fn protect_side_by_side<C: Contexts<Sender> + ?Sized>(
     let mut jobs: [Option<TagJob>; WINDOW] = [const { None }; WINDOW];
     for (packet, job) in window.iter_mut().zip(&mut jobs) {
         let Outgoing { plane, source, .. } = *packet;
-        if let (None, Some(sender)) = (packet.result, senders.context(packet.sender)) {
+        if let Some(sender) = packet.waits_for().and_then(|it| senders.context(it)) {
             packet.result = Some(sender.protect_but_tag(plane, source, packet.out, job));
         }
     }
@@ -197,28 +291,40 @@ fn protect_side_by_side<C: Contexts<Sender> + ?Sized>(
 /// A packet that has a result already is left alone.
 pub fn unprotect<C: Contexts<Receiver> + ?Sized>(receivers: &mut C, packets: &mut [Incoming<'_>]) {
     for window in packets.chunks_mut(WINDOW) {
-        let mut jobs: [Option<TagJob>; WINDOW] = [const { None }; WINDOW];
-        if is_worth_it(window.len()) {
-            for (packet, job) in window.iter().zip(&mut jobs) {
-                if let (None, Some(receiver)) = (packet.result, receivers.context(packet.receiver))
-                {
-                    *job = receiver.foresee(packet.plane, packet.packet);
-                }
+        if is_worth_it(window.iter().filter_map(Incoming::waits_for).count()) {
+            unprotect_side_by_side(receivers, window);
+            continue;
+        }
+        for packet in window {
+            if let Some(receiver) = packet.waits_for().and_then(|it| receivers.context(it)) {
+                packet.result = Some(receiver.unprotect_alone(packet.plane, packet.packet));
             }
         }
-        let mut messages = [None; WINDOW];
-        for ((message, job), packet) in messages.iter_mut().zip(&jobs).zip(&*window) {
-            *message = job.as_ref().and_then(|job| job.message(packet.packet));
+    }
+}
+
+fn unprotect_side_by_side<C: Contexts<Receiver> + ?Sized>(
+    receivers: &mut C,
+    window: &mut [Incoming<'_>],
+) {
+    let mut jobs: [Option<TagJob>; WINDOW] = [const { None }; WINDOW];
+    for (packet, job) in window.iter().zip(&mut jobs) {
+        if let Some(receiver) = packet.waits_for().and_then(|it| receivers.context(it)) {
+            *job = receiver.foresee(packet.plane, packet.packet);
         }
-        let codes = codes(&messages);
-        for ((job, code), packet) in jobs.iter().zip(&codes).zip(window) {
-            if let (None, Some(receiver)) = (packet.result, receivers.context(packet.receiver)) {
-                let opened = match job {
-                    Some(job) => receiver.unprotect_by_code(packet.plane, packet.packet, job, code),
-                    None => receiver.unprotect_alone(packet.plane, packet.packet),
-                };
-                packet.result = Some(opened);
-            }
+    }
+    let mut messages = [None; WINDOW];
+    for ((message, job), packet) in messages.iter_mut().zip(&jobs).zip(&*window) {
+        *message = job.as_ref().and_then(|job| job.message(packet.packet));
+    }
+    let codes = codes(&messages);
+    for ((job, code), packet) in jobs.iter().zip(&codes).zip(window) {
+        if let Some(receiver) = packet.waits_for().and_then(|it| receivers.context(it)) {
+            let opened = match job {
+                Some(job) => receiver.unprotect_by_code(packet.plane, packet.packet, job, code),
+                None => receiver.unprotect_alone(packet.plane, packet.packet),
+            };
+            packet.result = Some(opened);
         }
     }
 }

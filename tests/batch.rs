@@ -284,6 +284,49 @@ fn a_rollover_counter_follows_from_the_packets_in_front_also_within_a_batch() {
 }
 
 #[test]
+fn an_empty_place_is_passed_over_wherever_it_stands() {
+    // Alone and side by side.
+    for count in [3, 40] {
+        let (mut tx, mut rx) = ([Sender::new(key(SUITE, 1))], [Receiver::new(key(SUITE, 1))]);
+        let mut buffers: Vec<Vec<u8>> = (0..count)
+            .map(|n| plain(Plane::Rtp, 1, n, &[n as u8; 400]))
+            .collect();
+        let is_empty = |n: usize| n.is_multiple_of(3);
+        let mut packets: Vec<Outgoing<'_>> = Vec::new();
+        for (n, buffer) in buffers.iter_mut().enumerate() {
+            let len = buffer.len();
+            buffer.resize(len + 10, 0);
+            packets.push(match is_empty(n) {
+                true => Outgoing::default(),
+                false => Outgoing::in_place(0, Plane::Rtp, buffer, len),
+            });
+        }
+        batch::protect(&mut tx[..], &mut packets);
+        for (n, packet) in packets.iter().enumerate() {
+            assert_eq!(packet.result(), (!is_empty(n)).then_some(Ok(422)), "{n}");
+            assert_eq!(packet.protected().is_some(), !is_empty(n));
+        }
+        let mut packets: Vec<Incoming<'_>> = Vec::new();
+        for (n, buffer) in buffers.iter_mut().enumerate() {
+            packets.push(match is_empty(n) {
+                true => Incoming::default(),
+                false => Incoming::new(0, Plane::Rtp, buffer),
+            });
+        }
+        batch::unprotect(&mut rx[..], &mut packets);
+        for (n, packet) in packets.iter().enumerate() {
+            assert_eq!(packet.result(), (!is_empty(n)).then_some(Ok(412)), "{n}");
+            assert_eq!(packet.plain().is_some(), !is_empty(n));
+        }
+        // Not even the counts of what is refused tell of it.
+        let (sent, received) = (tx[0].statistics().rtp, rx[0].statistics().rtp);
+        let full = u64::from(count) - u64::from(count.div_ceil(3));
+        assert_eq!((sent.packets, received.packets), (full, full));
+        assert_eq!((sent.errors.total(), received.errors.total()), (0, 0));
+    }
+}
+
+#[test]
 fn contexts_may_be_anywhere_that_the_caller_finds_them() {
     struct Calls(BTreeMap<usize, Sender>);
     impl Contexts<Sender> for Calls {

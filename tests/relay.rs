@@ -5,8 +5,16 @@ mod common;
 #[path = "../examples/common/remote.rs"]
 #[allow(dead_code, reason = "the example uses all of it")]
 mod remote;
+#[path = "../examples/common/tally.rs"]
+#[allow(dead_code, reason = "the example uses all of it")]
+mod tally;
+#[path = "../examples/common/turn.rs"]
+#[allow(dead_code, reason = "the example uses all of it")]
+mod turn;
 #[path = "relay/rig.rs"]
 mod rig;
+#[path = "relay/bursts.rs"]
+mod bursts;
 #[path = "encrypt_pcap/run.rs"]
 #[allow(dead_code, reason = "it is that of several tests")]
 mod run;
@@ -464,7 +472,7 @@ fn what_is_wrong_is_said_in_one_sentence() {
     let swapped = lines("b", &(key(SUITE, 1), key(SUITE, 1)), "");
     let (ours, theirs) = good.trim().split_once('\n').unwrap();
     let gcm = lines("b", &leg_keys(CryptoSuite::AeadAes128Gcm, 1), "");
-    let cases: [(&str, &[&str], &str); 22] = [
+    let cases: [(&str, &[&str], &str); 24] = [
         ("", &[], "there is no key in in"),
         ("nonsense", &[], "line 1 of in is wrong"),
         (
@@ -551,6 +559,8 @@ fn what_is_wrong_is_said_in_one_sentence() {
             "leg a: cannot listen on 192.0.2.1:5000",
         ),
         (&good, &["--interval", "0"], "it is a number of seconds"),
+        (&good, &["--batch", "0"], "a turn is of 1 to 32 packets"),
+        (&good, &["--batch", "33"], "a turn is of 1 to 32 packets"),
     ];
     for (keys, arguments, said) in cases {
         let place = Place::with(keys.as_bytes());

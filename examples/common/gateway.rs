@@ -1,4 +1,7 @@
-//! The relay itself: each socket has a thread that takes packets, and passes them on through the contexts of both legs.
+//! The relay itself: each socket has a thread that takes what waits there, and passes it on through the contexts of both legs.
+//!
+//! A turn of a thread is short and holds the contexts while it opens and seals, not while it sends: however many packets come to one socket, the
+//! others have their turns.
 
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, UdpSocket};
@@ -8,24 +11,28 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use srtp_sdes::{Plane, Receiver, Sender};
+use srtp_sdes::Plane;
 
 use super::leg::Sockets;
 use super::leg_keys::Contexts;
 use super::remote::Remote;
 use super::tally::{Refusal, Tally};
+use super::turn::{Packet, Turns};
+use super::way::Way;
 
 /// How long a thread may be deaf to the end.
 const PATIENCE: Duration = Duration::from_millis(50);
 
-/// The longest datagram, and room for what protection adds to it.
-const ROOM: usize = (64 << 10) + 256;
+/// How long a thread leaves a full network alone.
+const MOMENT: Duration = Duration::from_micros(50);
 
 /// Two legs and the two ways between them.
 pub(crate) struct Gateway {
     legs: [Leg; 2],
     /// `ways[n]` leads from leg n to the other one.
     ways: [Mutex<Way>; 2],
+    /// Packets of a turn, at most.
+    batch: usize,
     has_ended: AtomicBool,
 }
 
@@ -35,21 +42,11 @@ pub(crate) struct Leg {
     pub(crate) remote: Mutex<Remote>,
 }
 
-/// One direction: the receiver of one leg, the sender of the other, and what they did. A leg without keys has neither.
-#[derive(Default)]
-struct Way {
-    receiver: Option<Receiver>,
-    proves_rtp: bool,
-    proves_rtcp: bool,
-    sender: Option<Sender>,
-    tally: Tally,
-}
-
 /// A stream that came in under SRTP: its SSRC, and the rollover counter it has come to.
 pub(crate) type StreamRoc = (u32, u32);
 
 impl Gateway {
-    pub(crate) fn new(legs: [Leg; 2], contexts: [Option<Contexts>; 2]) -> Self {
+    pub(crate) fn new(legs: [Leg; 2], contexts: [Option<Contexts>; 2], batch: usize) -> Self {
         let mut ways = [Way::default(), Way::default()];
         for (leg, contexts) in contexts.into_iter().enumerate() {
             if let Some(contexts) = contexts {
@@ -62,6 +59,7 @@ impl Gateway {
         Self {
             legs,
             ways: ways.map(Mutex::new),
+            batch,
             has_ended: AtomicBool::new(false),
         }
     }
@@ -125,113 +123,49 @@ impl Gateway {
         socket: &UdpSocket,
         only: Option<Plane>,
     ) -> io::Result<()> {
-        socket.set_read_timeout(Some(PATIENCE))?;
-        let mut buf = vec![0; ROOM];
+        let mut turns = Turns::new(socket, only, self.batch, PATIENCE)?;
         while !self.has_ended() {
-            let (len, source) = match socket.recv_from(&mut buf) {
-                Ok(received) => received,
-                Err(error) if is_passing(&error) => continue,
-                Err(error) => return Err(error),
-            };
-            let plane = only.unwrap_or_else(|| plane_of(&buf[..len]));
-            let outcome = self.relay(from, plane, source, &mut buf, len);
-            lock(&self.ways[from]).tally.of(plane).count(outcome);
+            self.relay(from, turns.next()?);
         }
         Ok(())
     }
 
-    /// Passes one packet on; returns the length of its plain form.
-    fn relay(
-        &self,
-        from: usize,
-        plane: Plane,
-        source: SocketAddr,
-        buf: &mut [u8],
-        len: usize,
-    ) -> Result<usize, Refusal> {
-        let remote = &self.legs[from].remote;
+    /// Passes on the packets of a turn, and counts them.
+    fn relay(&self, from: usize, packets: &mut [Packet]) {
         let mut way = lock(&self.ways[from]);
-        let proves = match plane {
-            Plane::Rtp => way.proves_rtp,
-            Plane::Rtcp => way.proves_rtcp,
-        };
-        // Whoever can prove it may come from anywhere.
-        if !proves && !lock(remote).admits(plane, source) {
-            return Err(Refusal::Stranger);
-        }
-        let plain = way.open(plane, &mut buf[..len])?;
-        lock(remote).learn(plane, source);
-
-        let other = &self.legs[1 - from];
-        let to = lock(&other.remote).of(plane);
-        let to = to.ok_or(Refusal::NowhereToSend)?;
-        let packet = way.seal(plane, buf, plain)?;
-        let socket = match plane {
-            Plane::Rtp => &other.sockets.rtp,
-            Plane::Rtcp => other.sockets.rtcp.as_ref().unwrap_or(&other.sockets.rtp),
-        };
-        match socket.send_to(packet, to) {
-            Ok(_) => Ok(plain),
-            Err(_) => Err(Refusal::NotSent),
-        }
-    }
-}
-
-impl Way {
-    /// The length of the plain packet.
-    fn open(&mut self, plane: Plane, packet: &mut [u8]) -> Result<usize, Refusal> {
-        let plain = match (&mut self.receiver, plane) {
-            (None, _) => {
-                ensure_looks_right(plane, packet)?;
-                packet
+        way.open(&self.legs[from].remote, packets);
+        let to = self.remote(1 - from);
+        way.seal(&to, packets);
+        drop(way);
+        for packet in packets.iter_mut() {
+            if let (Ok(_), Some(to)) = (packet.outcome, to.of(packet.plane))
+                && self.send(1 - from, packet, to).is_err()
+            {
+                packet.outcome = Err(Refusal::NotSent);
             }
-            (Some(receiver), Plane::Rtp) => receiver.unprotect_rtp(packet)?,
-            (Some(receiver), Plane::Rtcp) => receiver.unprotect_rtcp(packet)?,
+        }
+        let mut way = lock(&self.ways[from]);
+        for packet in packets {
+            way.tally.of(packet.plane).count(packet.outcome);
+        }
+    }
+
+    /// Sends as a socket does that blocks, though this one may not for now: others receive there.
+    fn send(&self, leg: usize, packet: &Packet, to: SocketAddr) -> io::Result<usize> {
+        let Sockets { rtp, rtcp } = &self.legs[leg].sockets;
+        let socket = match packet.plane {
+            Plane::Rtp => rtp,
+            Plane::Rtcp => rtcp.as_ref().unwrap_or(rtp),
         };
-        Ok(plain.len())
+        loop {
+            match socket.send_to(packet.bytes(), to) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock && !self.has_ended() => {
+                    thread::sleep(MOMENT);
+                }
+                sent => return sent,
+            }
+        }
     }
-
-    fn seal<'b>(
-        &mut self,
-        plane: Plane,
-        buf: &'b mut [u8],
-        len: usize,
-    ) -> Result<&'b [u8], Refusal> {
-        Ok(match (&mut self.sender, plane) {
-            (None, _) => &buf[..len],
-            (Some(sender), Plane::Rtp) => sender.protect_rtp(buf, len)?,
-            (Some(sender), Plane::Rtcp) => sender.protect_rtcp(buf, len)?,
-        })
-    }
-}
-
-/// What on a port with both planes is RTCP (RFC 5761 §4).
-fn plane_of(packet: &[u8]) -> Plane {
-    match packet {
-        [_, 192..=223, ..] => Plane::Rtcp,
-        _ => Plane::Rtp,
-    }
-}
-
-/// All that can be asked of a packet that is not protected: version 2, and its fixed header.
-fn ensure_looks_right(plane: Plane, packet: &[u8]) -> Result<(), Refusal> {
-    let least = match plane {
-        Plane::Rtp => 12,
-        Plane::Rtcp => 8,
-    };
-    match packet {
-        [0x80..=0xbf, ..] if packet.len() >= least => Ok(()),
-        _ => Err(Refusal::Foreign),
-    }
-}
-
-/// Is this no end of a socket, but the end of waiting, or news of an earlier packet that did not arrive?
-fn is_passing(error: &io::Error) -> bool {
-    use ErrorKind::{ConnectionRefused, ConnectionReset, Interrupted, TimedOut, WouldBlock};
-    matches!(
-        error.kind(),
-        ConnectionRefused | ConnectionReset | Interrupted | TimedOut | WouldBlock
-    )
 }
 
 /// Nothing that is half done is left behind by a panic here.

@@ -30,6 +30,8 @@ pub(crate) mod leg;
 pub(crate) mod leg_keys;
 pub(crate) mod remote;
 pub(crate) mod tally;
+pub(crate) mod turn;
+pub(crate) mod way;
 pub(crate) mod gateway;
 
 pub(crate) mod policy;

@@ -75,6 +75,26 @@ impl Relay {
         assert!(status.unwrap().success());
     }
 
+    /// Stops it in its tracks, so that what is sent to it waits.
+    pub(crate) fn pause(&self) {
+        self.signal("STOP");
+        let pid = self.child.id().to_string();
+        let is_stopped = || {
+            let ps = Command::new("ps")
+                .args(["-o", "stat=", "-p", &pid])
+                .output();
+            ps.unwrap().stdout.trim_ascii().starts_with(b"T")
+        };
+        while !is_stopped() {
+            std::thread::yield_now();
+        }
+    }
+
+    /// Lets it go on.
+    pub(crate) fn resume(&self) {
+        self.signal("CONT");
+    }
+
     /// Ends it, and returns what it prints at the end.
     #[track_caller]
     pub(crate) fn stop(self) -> Totals {
