@@ -161,7 +161,7 @@
 //!
 //! A line is short, its text, in a state with keys, and else 20 bytes: a code, as below, over its text under its first key. An offer is 2 flags for its profile;
 //! a list of lines, at most 256, each with a flag: has its key no sender yet; maybe our address; flags: do new keys begin at 0, is it the first one, was it answered. What is prepared is, maybe, what will be agreed; both
-//! addresses; and 0 and what becomes of sender (0 to 4: keep, cryptex, re-key, start, missing) and receiver (0 to 3: keep, start, re-key with the kept rollover counter likelier, or 0), or 1 and
+//! addresses; and 0 and what becomes of sender (0 to 3: keep, cryptex, re-key, start) and receiver (0 to 3: keep, start, re-key with the kept rollover counter likelier, or 0), or 1 and
 //! plain RTP: 2 flags for its profile and maybe 4, a reason; or 2 for port 0.
 //!
 //! The code is an HMAC-SHA1 under a key of its own, which a master key gives with the label 0xfe of RFC 3711 §4.3.2; with several master keys it

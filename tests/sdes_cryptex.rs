@@ -7,7 +7,7 @@ use common::{key, rtp_with};
 use srtp_sdes::sdes::{
     Accepted, Answer, ConfigurationVerdict, Decision, MediaSection, Offer, OurSide, Outcome,
     Passage, Policy, RejectReason, Response, SenderChange, Session, Signalling, SrtpAnswer,
-    Unacceptable, Verdict, sections, session_attributes, with_secret_lines,
+    Unacceptable, Unusable, Verdict, sections, session_attributes, with_secret_lines,
 };
 use srtp_sdes::{Cryptex, CryptoSuite, MasterKey, Receiver, Sender};
 
@@ -260,6 +260,27 @@ fn a_potential_configuration_adds_it_and_deletes_it() {
     }
 }
 
+/// An attribute that this side does not know is none that it takes for `a=cryptex`, whatever it makes of that itself.
+#[test]
+fn who_takes_it_in_a_potential_configuration_takes_nothing_else_for_it() {
+    let keys = format!("a=acap:1 {}", line().trim_start_matches("a="));
+    for mode in [Cryptex::Off, Cryptex::On] {
+        let ours = policy(mode).answer_capabilities(&[]);
+        for other in ["rtcp-fb:0 nack", "cryptex:1", "cryptexes"] {
+            let other = format!("a=acap:2 {other}");
+            let declined = answer(&[&keys, &other, "a=pcfg:1 a=1,2"], &ours);
+            assert_eq!(
+                declined.configurations[0].verdict,
+                ConfigurationVerdict::Unusable(Unusable::Attribute),
+                "{other}"
+            );
+            let taken = srtp(answer(&[&keys, &other, "a=pcfg:1 a=1,[2]"], &ours));
+            assert!(!taken.cryptex, "{other}");
+            assert_eq!(taken.configuration.unwrap().to_string(), "1 a=1", "{other}");
+        }
+    }
+}
+
 /// A session that was offered this and has answered it, and its contexts.
 fn answered(policy: &Policy, attributes: &[&str]) -> (Session, Option<Sender>, Option<Receiver>) {
     let mut session = Session::new(policy, Signalling::Secure);
@@ -286,6 +307,8 @@ fn packets_pass_untouched_from_leg_to_leg_only_if_both_have_it_or_neither() {
     let (on, line) = (policy(Cryptex::On), line());
     let (with, ..) = answered(&on, &[&line, "a=cryptex"]);
     let (without, ..) = answered(&on, &[&line]);
+    let announced = [&with, &without].map(|it| it.leg().unwrap().cryptex);
+    assert_eq!(announced, [true, false]);
     // The line of one leg's peer is passed on to the other.
     for (from, to) in [(&with, &without), (&without, &with), (&with, &with)] {
         let (from, to) = (from.leg().unwrap(), to.leg().unwrap());

@@ -6,11 +6,14 @@ mod common;
 use std::net::SocketAddr;
 
 use common::{key, rtp};
+use hmac::{Hmac, KeyInit, Mac};
 use proptest::prelude::*;
+use sha1::Sha1;
 use srtp_sdes::sdes::{
-    MediaSection, Offer, OurSide, Outcome, Policy, RejectReason, Response, Session, Signalling,
+    MediaSection, Offer, OurSide, Outcome, PlainRtp, Policy, Profile, ReceiverChange, RejectReason,
+    Reply, Response, SenderChange, Session, Signalling,
 };
-use srtp_sdes::{Cryptex, CryptoSuite, Margin, MasterKey, Receiver, Sender, StateError};
+use srtp_sdes::{Cryptex, CryptoSuite, Margin, MasterKey, Overlap, Receiver, Sender, StateError};
 
 const SUITES: [CryptoSuite; 2] = [CryptoSuite::AesCm128HmacSha1_80, CryptoSuite::AeadAes256Gcm];
 
@@ -69,6 +72,17 @@ fn answer(offer: &[String], seed: u8) -> (Session, Vec<String>) {
     (peer, vec![attribute.secret_line().to_string()])
 }
 
+/// What comes of an offer of the peer's.
+fn prepare(
+    session: &mut Session,
+    lines: &[String],
+    from: Option<SocketAddr>,
+    ours: OurSide,
+) -> Reply {
+    let reply = section(lines, |it| session.offered_with(it, from, ours, keys(9)));
+    reply.unwrap()
+}
+
 /// Sessions in every state that there is.
 fn sessions() -> Vec<Known> {
     let of = |name, session, lines: &[&[String]]| Known {
@@ -89,15 +103,14 @@ fn sessions() -> Vec<Known> {
     let (mut plain, _) = offered_session(0);
     let none: &[String] = &[];
     let _ = section(none, |it| plain.answered(it, None)).unwrap();
-    let (mut declining, declined) = (
-        Session::new(&policy().suites(&[]), Signalling::Secure),
-        &offer,
-    );
-    let side = OurSide::default();
-    let reply = section(declined, |it| {
-        declining.offered_with(it, None, side, keys(9))
-    });
-    assert!(matches!(reply.unwrap().response, Response::PlainRtp(_)));
+    let mut declining = Session::new(&policy().suites(&[]), Signalling::Secure);
+    let reply = prepare(&mut declining, &offer, None, OurSide::default());
+    assert!(matches!(reply.response, Response::PlainRtp(_)));
+    // Ours was declined, and so is the peer's.
+    let (mut declined, _) = offered_session(0);
+    let _ = section(none, |it| declined.answered(it, None)).unwrap();
+    let reply = prepare(&mut declined, none, None, OurSide::default());
+    assert!(matches!(reply.response, Response::PlainRtp(_)));
     vec![
         of("nothing yet", fresh, &[]),
         of("an offer", offered, &[&offer]),
@@ -106,6 +119,7 @@ fn sessions() -> Vec<Known> {
         of("a re-offer, and forks", busy, &[&first, &answered, &again]),
         of("plain RTP", plain, &[&first]),
         of("plain RTP that waits", declining, &[]),
+        of("plain RTP that waits, and forks", declined, &[&first]),
     ]
 }
 
@@ -173,6 +187,37 @@ fn every_cut_every_byte_more_and_every_bit_is_refused() {
     }
 }
 
+/// The state with one byte changed, as somebody seals it who has no key.
+fn altered_by_anybody(state: &[u8]) -> Vec<u8> {
+    let (covered, _) = state.split_at(state.len() - 20);
+    let mut altered = covered.to_vec();
+    // Whether the signalling is secure.
+    altered[19] ^= 1;
+    let mut code = Hmac::<Sha1>::new_from_slice(&[]).unwrap();
+    code.update(&altered);
+    altered.extend(code.finalize().into_bytes());
+    altered
+}
+
+#[test]
+fn a_session_that_has_lines_is_vouched_for_by_their_keys_whatever_is_going_on() {
+    for Known {
+        name,
+        session,
+        lines,
+    } in sessions()
+    {
+        let state = altered_by_anybody(&session.export_state());
+        let secret = altered_by_anybody(&session.export_secret_state());
+        let refused = match name {
+            "nothing yet" | "plain RTP that waits" => None,
+            _ => Some(StateError::NotAuthentic),
+        };
+        assert_eq!(resume(&state, &lines).err(), refused, "{name}");
+        assert_eq!(resume_secret(&secret).err(), refused, "{name}");
+    }
+}
+
 #[test]
 fn a_state_without_keys_shows_no_byte_of_one_and_one_with_them_is_not_taken_for_it() {
     for Known {
@@ -232,7 +277,7 @@ fn a_session_is_not_resumed_without_each_of_its_lines() {
         let expected = match name {
             "nothing yet" | "plain RTP that waits" => 0,
             // The offer stays open for forks and later answers.
-            "an offer" | "plain RTP" => 2,
+            "an offer" | "plain RTP" | "plain RTP that waits, and forks" => 2,
             "an answer that waits" => 2,
             "agreed" => 3,
             "a re-offer, and forks" => 5,
@@ -299,6 +344,151 @@ fn an_answer_that_waits_is_committed_in_another_process_and_media_flows() {
         changes.apply(&mut their_tx, &mut their_rx).unwrap();
         flows(&mut tx, &mut their_rx, 1);
         flows(&mut their_tx, &mut rx, 1);
+    }
+}
+
+/// What an exchange came to, as far as it can be seen.
+fn told(outcome: &Outcome) -> String {
+    let Outcome::Srtp(changes) = outcome else {
+        return format!("{outcome:?}");
+    };
+    let sender = match &changes.sender {
+        SenderChange::Keep => "keep".to_owned(),
+        SenderChange::Cryptex(cryptex) => format!("cryptex {cryptex:?}"),
+        SenderChange::Rekey(_) => "re-key".to_owned(),
+        SenderChange::Start(_) => "start".to_owned(),
+        other => format!("{other:?}"),
+    };
+    let receiver = match &changes.receiver {
+        ReceiverChange::Keep => "keep".to_owned(),
+        ReceiverChange::Start(_) => "start".to_owned(),
+        ReceiverChange::Rekey(it) => format!("re-key {:?} {:?}", it.roc(), it.overlap()),
+        other => format!("{other:?}"),
+    };
+    format!("{} {}: {sender}, {receiver}", changes.profile, changes.tag)
+}
+
+#[test]
+fn whatever_was_prepared_is_committed_in_another_process_as_in_this_one() {
+    let (offer, none): (_, &[String]) = (offered_session(0).1, &[]);
+    let [first, second] = [50, 60].map(|seed| answer(&offer, seed).1);
+    let [here, there] = ["[2001:db8::2]:5000", "[2001:db8::3]:5000"].map(at);
+    let side = OurSide::default();
+    let fresh = || Session::new(&policy(), Signalling::Secure);
+    let agreed = || {
+        let (mut session, _) = offered_session(0);
+        let outcome = section(&first, |it| session.answered(it, here));
+        assert!(matches!(outcome, Ok(Outcome::Srtp(_))));
+        session
+    };
+    let declining = || Session::new(&policy().suites(&[]), Signalling::Secure);
+    let announcing = || Session::new(&policy().cryptex(Cryptex::On), Signalling::Secure);
+    let with_cryptex = [&first[..], &["a=cryptex".to_owned()]].concat();
+    let on = || {
+        let mut session = announcing();
+        prepare(&mut session, &first, here, side);
+        let _ = session.commit().unwrap();
+        session
+    };
+    let kept = format!("re-key KeptOrZero {:?}", Overlap::default());
+    let anew = format!("re-key ZeroOrKept {:?}", Overlap::default());
+    let declined = |reason| {
+        let (profile, declined) = (Profile::Avp, reason);
+        format!("{:?}", Outcome::PlainRtp(PlainRtp { profile, declined }))
+    };
+    for (mut session, lines, from, ours, expected) in [
+        (fresh(), &first[..], here, side, "start, start".to_owned()),
+        (agreed(), &first, here, side, "keep, keep".to_owned()),
+        (agreed(), &second, here, side, format!("keep, {kept}")),
+        (agreed(), &second, there, side, format!("keep, {anew}")),
+        (
+            agreed(),
+            &first,
+            here,
+            side.with_fresh_key(),
+            "re-key, keep".to_owned(),
+        ),
+        (
+            agreed(),
+            &second,
+            there,
+            side.with_fresh_key(),
+            format!("start, {anew}"),
+        ),
+        (
+            on(),
+            &with_cryptex,
+            here,
+            side,
+            "cryptex On, keep".to_owned(),
+        ),
+        (fresh(), none, here, side, declined(None)),
+        (
+            declining(),
+            &first,
+            here,
+            side,
+            declined(Some(RejectReason::NoCommonSuite)),
+        ),
+    ] {
+        let reply = prepare(&mut session, lines, from, ours);
+        let answered = match reply.response {
+            Response::Srtp { attribute, .. } => vec![attribute.secret_line().to_string()],
+            _ => Vec::new(),
+        };
+        let lines = [&offer[..], &first, lines, &answered].concat();
+        let (state, secret) = (session.export_state(), session.export_secret_state());
+        let here = told(&session.commit().unwrap());
+        assert!(here.ends_with(&expected), "{here}, and not {expected}");
+        for resumed in [resume(&state, &lines), resume_secret(&secret)] {
+            let there = resumed.unwrap().commit().unwrap();
+            assert_eq!(told(&there), here);
+        }
+    }
+}
+
+#[test]
+fn a_stream_that_goes_out_of_use_is_out_of_use_in_another_process() {
+    let mut session = Session::new(&policy(), Signalling::Secure);
+    let unused = MediaSection {
+        transport: "RTP/SAVP",
+        port: 0,
+        attributes: &[],
+    };
+    let side = OurSide::default();
+    let reply = session.offered_with(&unused, None, side, keys(0)).unwrap();
+    assert!(matches!(reply.response, Response::PortZero));
+    for resumed in [
+        resume(&session.export_state(), &[]),
+        resume_secret(&session.export_secret_state()),
+    ] {
+        let outcome = resumed.unwrap().commit();
+        assert!(matches!(outcome, Ok(Outcome::PortZero)));
+    }
+}
+
+/// Nothing vouches for the number of lines before they are read.
+#[test]
+fn an_offer_of_256_lines_goes_on_in_another_process_and_one_of_more_does_not() {
+    for (lines, refused) in [(256, None), (257, Some(StateError::NotAuthentic))] {
+        let policy = policy().suites(&vec![SUITES[0]; lines]);
+        let mut session = Session::new(&policy, Signalling::Secure);
+        let mut number = 0_u32;
+        let numbered = |suite| {
+            number += 1;
+            MasterKey::generate_with(suite, |bytes| {
+                bytes.fill(7);
+                bytes[..4].copy_from_slice(&number.to_be_bytes());
+                Ok::<_, ()>(())
+            })
+        };
+        let offer = session.offer_with(OurSide::default(), numbered).unwrap();
+        let sent = lines_of(offer);
+        assert_eq!(sent.len(), lines);
+        let state = session.export_state();
+        assert_eq!(resume(&state, &sent).err(), refused, "{lines}");
+        let state = session.export_secret_state();
+        assert_eq!(resume_secret(&state).err(), refused, "{lines}");
     }
 }
 

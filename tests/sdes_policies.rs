@@ -990,6 +990,43 @@ fn a_key_that_the_offer_has_is_refused_in_our_own_answer_too() {
     assert_eq!(offer.unwrap_err(), GenerateError::Failed("no random bytes"));
 }
 
+/// RFC 4568 §6.1: all keys of an SDP are different, those of several sections too.
+#[test]
+fn offers_for_two_sections_tell_whether_a_key_stands_in_both() {
+    let of = |seeds: &[u8]| {
+        let lines: Vec<_> = (1..).zip(seeds).collect();
+        let lines = lines
+            .iter()
+            .map(|(tag, seed)| line(*tag, SUITE, **seed, &[]));
+        let lines: Vec<_> = lines.collect();
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        sent(&lines, &Policy::strong())
+    };
+    for (one, other, shares) in [
+        (&[1, 2, 3][..], &[4, 5, 6][..], false),
+        (&[1, 2, 3], &[1, 5, 6], true),
+        (&[1, 2, 3], &[4, 5, 2], true),
+        (&[3], &[1, 2, 3], true),
+        (&[3], &[1, 2], false),
+        (&[], &[1, 2], false),
+        (&[], &[], false),
+    ] {
+        let (one, other) = (of(one), of(other));
+        assert_eq!(one.shares_key_with(&other), shares);
+        assert_eq!(other.shares_key_with(&one), shares);
+    }
+    // Under another suite, and behind another key of its line, it is the same key.
+    let under = |suite| sent(&[&line(1, suite, 1, &[])], &Policy::strong());
+    assert!(under(SUITE).shares_key_with(&under(AesCm128HmacSha1_32)));
+    let keys = [(7, 1), (1, 2)].map(|(seed, mki)| {
+        let mki = Mki::from_value(mki, 1).unwrap();
+        key(SUITE, seed).with_mki(mki)
+    });
+    let two = CryptoAttribute::new(1, None, &keys, &[]).unwrap();
+    let two = sent(&[&two.secret_line()], &Policy::strong());
+    assert!(under(SUITE).shares_key_with(&two) && two.shares_key_with(&under(SUITE)));
+}
+
 // ── What is declared shapes the direction of who declares it ──
 
 /// Packets of both planes, over several new session keys if there are any, come out as they went in.

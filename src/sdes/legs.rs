@@ -91,6 +91,7 @@ mod tests {
     use super::*;
     use crate::{CryptoSuite, Mki};
     use alloc::vec;
+    use alloc::vec::Vec;
 
     fn line(suite: CryptoSuite, seed: u8, mki: Option<usize>) -> CryptoAttribute {
         let mut key = MasterKey::new(suite, &vec![seed; suite.key_and_salt_len()]).unwrap();
@@ -98,6 +99,56 @@ mod tests {
             key = key.with_mki(Mki::from_value(1, len).unwrap());
         }
         CryptoAttribute::new(1, None, &[key], &[]).unwrap()
+    }
+
+    /// Every suite, with and without an MKI, and with each service that it allows.
+    fn all_lines() -> Vec<CryptoAttribute> {
+        use SessionParameter as P;
+        let services = || [None, Some(P::UnencryptedSrtp), Some(P::UnauthenticatedSrtp)];
+        let mut lines = Vec::new();
+        for suite in CryptoSuite::ALL {
+            for mki in [None, Some(4)] {
+                let line = line(suite, 1, mki);
+                let with = |service: Option<P>| {
+                    CryptoAttribute::new(1, None, line.keys(), service.as_slice())
+                };
+                // AES-GCM always encrypts and authenticates.
+                lines.extend(services().into_iter().filter_map(|it| with(it).ok()));
+            }
+        }
+        lines
+    }
+
+    #[test]
+    fn packets_grow_by_what_a_sender_of_the_far_line_adds_and_one_of_the_near_line_added() {
+        let lines = all_lines();
+        assert!(lines.len() > 60, "{}", lines.len());
+        let own = line(CryptoSuite::AesCm128HmacSha1_80, 9, None);
+        let leg = |ours, theirs| Leg {
+            ours,
+            theirs,
+            cryptex: false,
+        };
+        let senders = lines.iter().map(|it| it.secret_sender().unwrap().unwrap());
+        let overheads: Vec<_> = senders
+            .map(|it| [it.rtp_overhead(), it.rtcp_overhead()].map(usize::cast_signed))
+            .collect();
+        for (near, [near_rtp, near_rtcp]) in lines.iter().zip(&overheads) {
+            for (far, [far_rtp, far_rtcp]) in lines.iter().zip(&overheads) {
+                let expected = match means_the_same(near, far) {
+                    true => Passage::Untouched,
+                    false => Passage::Anew {
+                        rtp_growth: far_rtp - near_rtp,
+                        rtcp_growth: far_rtcp - near_rtcp,
+                    },
+                };
+                assert_eq!(
+                    leg(&own, near).to(&leg(far, &own)),
+                    expected,
+                    "{near:?} {far:?}"
+                );
+            }
+        }
     }
 
     #[test]

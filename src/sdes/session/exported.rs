@@ -155,6 +155,7 @@ impl Prepared {
                     SenderChange::Cryptex(_) => 1,
                     SenderChange::Rekey(_) => 2,
                     SenderChange::Start(_) => 3,
+                    // Not met, and not read: an answer of ours comes with a sender.
                     SenderChange::Missing => 4,
                 });
                 w.u8(match &changes.receiver {
@@ -207,7 +208,6 @@ impl Agreement {
             1 => SenderChange::Cryptex(self.cryptex),
             2 => SenderChange::Rekey(SenderRekey(Box::new(sender))),
             3 => SenderChange::Start(Box::new(sender.build().map_err(|_| MALFORMED)?)),
-            4 => SenderChange::Missing,
             _ => return Err(MALFORMED),
         };
         let rekey = |roc, next| {

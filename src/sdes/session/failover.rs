@@ -23,7 +23,7 @@ impl Session {
     /// It has what is agreed, an exchange that is going on, an offer to which forks may come, both addresses, and by what each key of before would be
     /// recognised. A line is in it by a code under its own key, a key by the 16 bytes that are kept of it. The policy stays behind, but for its mode of
     /// cryptex where there are lines, which the contexts have. The same state gives the same bytes, some 20 and the codes: less than a kilobyte, and 16 for each key of before.
-    /// [`state`](crate::state) has the format.
+    /// [`state`](crate::state) has the format. An offer of more than 256 lines, of a policy that names suites again and again, is not resumed.
     #[must_use]
     pub fn export_state(&self) -> Vec<u8> {
         let lines = LinesOut { secret: false };
