@@ -25,7 +25,8 @@ pub enum Passage {
     Anew {
         /// Bytes by which an SRTP packet grows.
         rtp_growth: isize,
-        /// Bytes by which an SRTCP packet grows.
+        /// Bytes by which an SRTCP packet grows, with the SRTCP tags that RFC 4568 §6.2 gives the suites of both. A leg whose policy has
+        /// [`SrtcpTagOf32::FourBytes`](super::SrtcpTagOf32::FourBytes) has packets that are 6 bytes shorter under a suite that ends in `_32`.
         rtcp_growth: isize,
     },
 }
