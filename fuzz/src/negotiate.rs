@@ -45,12 +45,12 @@ impl Side {
             SrtcpTagOf32::FourBytes,
             SrtcpTagOf32::AcceptEither,
         ][usize::from(first >> 3 & 3) % 3];
-        // Which suites, and where in the row to begin.
+        // Which suites, those beyond 16 beside others, and where in the row to begin.
         let (set, start) = (input.u16(), usize::from(input.byte()));
         let count = CryptoSuite::ALL.len();
         let rotated = (0..count).map(|n| (start + n) % count);
         let suites: Vec<_> = rotated
-            .filter(|n| set >> n & 1 == 1)
+            .filter(|n| set >> (n % 16) & 1 == 1)
             .map(|n| CryptoSuite::ALL[n])
             .collect();
         let meanings = [
