@@ -821,6 +821,24 @@ fn without_tags_there_is_no_overlap_and_a_duplicate_does_not_take_the_stream_bac
 }
 
 #[test]
+fn without_tags_a_stream_may_begin_anew_farther_ahead_than_it_may_jump_and_only_once() {
+    for suite in CryptoSuite::ALL {
+        for plane in PLANES
+            .into_iter()
+            .filter(|it| !is_authenticated(suite, *it))
+        {
+            let mut rx = at(suite, plane, 100);
+            let jump = refuses(&mut rx, 1, plane, 20_000);
+            assert!(matches!(jump, UnprotectError::JumpTooFar { .. }));
+            rekey(&mut rx, key(suite, 2), KeptOrZero, Overlap::UntilEnded);
+            accepts(&mut rx, 2, plane, 20_000);
+            let jump = refuses(&mut rx, 2, plane, 40_000);
+            assert!(matches!(jump, UnprotectError::JumpTooFar { .. }));
+        }
+    }
+}
+
+#[test]
 fn old_keys_without_tags_let_nothing_in_beside_new_ones_with_tags() {
     for suite in CryptoSuite::ALL {
         if !is_authenticated(suite, Plane::Rtp) || suite.is_aead() {
