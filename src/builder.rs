@@ -310,12 +310,7 @@ impl Options {
 
     /// The formats under `suite`, with which these options go, and for MKIs of so many bytes.
     pub(crate) fn formats(&self, suite: CryptoSuite, mki: usize) -> Formats {
-        let trailer = |word, tag| Trailer {
-            aead: suite.is_aead(),
-            word,
-            mki,
-            tag: NonZeroUsize::new(tag),
-        };
+        let trailer = |word, tag| Trailer::new(suite.is_aead(), word, mki, tag);
         // Only NULL_AUTH has tags of no bytes: there, and with UNAUTHENTICATED_SRTP, is no proof to be had.
         let rtp_tag = match self.roc_carry {
             _ if self.unauthenticated_srtp => 0,
@@ -360,8 +355,8 @@ impl Formats {
             (Plane::Rtp, Some(carry)) => {
                 RtpHeader::parse(packet).is_ok_and(|header| carry.authenticates(header.seq))
             }
-            (Plane::Rtp, None) => self.rtp.tag.is_some(),
-            (Plane::Rtcp, _) => self.rtcp.tag.is_some(),
+            (Plane::Rtp, None) => self.rtp.has_tag(),
+            (Plane::Rtcp, _) => self.rtcp.has_tag(),
         }
     }
 

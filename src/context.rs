@@ -59,7 +59,7 @@ impl<Srtcp: SrtcpProgress, Errors: ErrorCounts> Context<Srtcp, Errors> {
         };
         let suite = self.ring.suite();
         options.check(suite)?;
-        self.formats = options.formats(suite, self.formats.rtp.mki);
+        self.formats = options.formats(suite, self.formats.rtp.mki_len());
         self.options = options;
         Ok(())
     }

@@ -73,6 +73,12 @@ impl BlockCipher {
         Self::on(simd::Level::best(), algorithm, fill)
     }
 
+    /// The same for keystreams of packets that HMAC-SHA1 authenticates.
+    pub(crate) fn beside_sha1(algorithm: Algorithm, fill: impl FnOnce(&mut [u8])) -> Self {
+        let level = simd::Level::best().map(simd::Level::beside_sha1);
+        Self::on(level, algorithm, fill)
+    }
+
     /// The same for the vector units of a level, if they have the algorithm, or without one for RustCrypto.
     pub(crate) fn on(
         level: Option<simd::Level>,
@@ -129,6 +135,17 @@ impl BlockCipher {
             Self::Aes256(aes) => xor_keystream(aes, first, data),
             #[cfg(feature = "aria")]
             Self::Aria128(_) | Self::Aria256(_) => self.xor_keystream_aside(first, data),
+        }
+    }
+}
+
+impl BlockCipher {
+    /// The same behind the first `header` bytes of `packet`, which stay as they are, in a way that is better before a hash of the packet.
+    #[inline(always)]
+    pub(crate) fn xor_keystream_behind(&self, first: u128, packet: &mut [u8], header: usize) {
+        match self {
+            Self::Vector(aes) => aes.xor_keystream_behind(first, packet, header),
+            _ => self.xor_keystream(first, packet.get_mut(header..).unwrap_or_default()),
         }
     }
 }

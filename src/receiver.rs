@@ -9,7 +9,6 @@ mod upkeep;
 
 use alloc::{boxed::Box, vec::Vec};
 use core::fmt;
-use core::num::NonZeroUsize;
 
 use crate::builder::{Builder, EBitPolicy, Options, SrtcpTag};
 use crate::context::Context;
@@ -136,10 +135,9 @@ impl ReceiverOptions {
             SrtcpTag::Bytes4 => SrtcpTag::Bytes10,
             _ => SrtcpTag::Bytes4,
         };
-        self.accept_either_srtcp_tag.then(|| Trailer {
-            tag: NonZeroUsize::new(other.len(context.ring.suite())),
-            ..context.formats.rtcp
-        })
+        let tag = other.len(context.ring.suite());
+        let other = context.formats.rtcp.with_tag(tag);
+        self.accept_either_srtcp_tag.then_some(other)
     }
 }
 

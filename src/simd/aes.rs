@@ -139,10 +139,27 @@ impl Aes {
 
     /// XORs the counter-mode keystream that begins at counter block `first`, a big-endian number, onto `data`. The lower 32 bits count, and must not
     /// come to their end.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn xor_keystream(&self, first: u128, data: &mut [u8]) {
-        let first = Lane::of(first);
-        self.run(&mut XorKeystream { first, data });
+        self.run(&mut XorKeystream::<false> {
+            first: Lane::of(first),
+            data,
+            late: 0,
+        });
+    }
+
+    /// The same behind the first `header` bytes of `packet`, which stay as they are, for a hash that follows.
+    ///
+    /// What is written begins at multiples of 16 bytes from the beginning of the packet, as the hash reads it. From a write that does not hold all that is
+    /// read, nothing is handed on to a read that follows soon.
+    #[inline(always)]
+    pub(crate) fn xor_keystream_behind(&self, first: u128, packet: &mut [u8], header: usize) {
+        let late = header % 16;
+        self.run(&mut XorKeystream::<true> {
+            first: Lane::of(first),
+            data: packet.get_mut(header - late..).unwrap_or_default(),
+            late,
+        });
     }
 
     #[inline(always)]
@@ -167,14 +184,18 @@ impl Kernel for EncryptBlock<'_> {
     }
 }
 
-struct XorKeystream<'a> {
+/// Without `LATE` it is not.
+struct XorKeystream<'a, const LATE: bool> {
     first: Lane,
     data: &'a mut [u8],
+    /// By how many bytes the keystream is late, fewer than 16.
+    late: usize,
 }
 
-impl Kernel for XorKeystream<'_> {
+impl<const LATE: bool> Kernel for XorKeystream<'_, LATE> {
     type Output = ();
 
+    /// One vector after the other: the CPU begins with the next ones meanwhile, and finds the keys in its registers.
     #[inline(always)]
     fn run<V: Vector, const N: usize, const MIDDLE: usize>(
         &mut self,
@@ -182,21 +203,58 @@ impl Kernel for XorKeystream<'_> {
         keys: &RoundKeys<MIDDLE>,
     ) {
         let mut counters = Counters::<V>::new(cpu, self.first);
-        let (vectors, rest) = V::split_mut(self.data);
-        let (turns, vectors) = vectors.as_chunks_mut::<N>();
-        for turn in turns {
-            let keystream = keys.encrypt(cpu, counters.next::<N>());
-            for (bytes, key) in turn.iter_mut().zip(keystream) {
-                V::load(cpu, bytes).xor(key).store(bytes);
+        let mut late = Late::<V>::by(cpu, self.late);
+        let mut next = || {
+            let [keystream] = keys.encrypt(cpu, counters.next());
+            match LATE {
+                true => late.next(keystream),
+                false => keystream,
             }
-        }
+        };
+        let (vectors, rest) = V::split_mut(self.data);
         for bytes in vectors {
-            let [key] = keys.encrypt(cpu, counters.next());
-            V::load(cpu, bytes).xor(key).store(bytes);
+            V::load(cpu, bytes).xor(next()).store(bytes);
         }
         if !rest.is_empty() {
-            let [key] = keys.encrypt(cpu, counters.next());
-            V::load_part(cpu, rest).xor(key).store_part(rest);
+            next().xor_onto_part(cpu, rest);
         }
+    }
+}
+
+/// A keystream that is some bytes late, behind zeros.
+struct Late<V> {
+    before: V,
+    /// Where its bytes come to stand that are of the same block, and of the block before.
+    places: [V; 2],
+}
+
+impl<V: Vector> Late<V> {
+    /// By fewer than 16 bytes.
+    #[inline(always)]
+    fn by(cpu: V::Cpu, bytes: usize) -> Self {
+        /// A block, and on both sides of it nothing to pick.
+        #[rustfmt::skip]
+        static PLACES: [u8; 48] = [
+            0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80,
+            0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15,
+            0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80,
+        ];
+        let places = |from: usize| {
+            let places = PLACES.get(from - bytes % 16..);
+            let places = places.and_then(<[u8]>::first_chunk);
+            places.map_or(V::zero(cpu), |places| V::broadcast(cpu, places))
+        };
+        Self {
+            before: V::zero(cpu),
+            places: [places(16), places(32)],
+        }
+    }
+
+    #[inline(always)]
+    fn next(&mut self, keystream: V) -> V {
+        let [same, before] = self.places;
+        let one_lane_on = keystream.one_lane_on(self.before);
+        self.before = keystream;
+        keystream.pick(same).xor(one_lane_on.pick(before))
     }
 }

@@ -77,8 +77,8 @@ impl HmacTransform {
     #[inline(always)]
     fn encipher(&self, packet: &mut Laid<&mut [u8]>, at: Position, enciphered: bool) {
         if enciphered {
-            let (header, payload, _) = packet.header_payload_and_word();
-            self.cipher.xor_keystream(header, payload, at);
+            let (plain, header) = packet.plain_and_header_len();
+            self.cipher.encipher(plain, header, at);
         }
     }
 
@@ -110,14 +110,15 @@ impl HmacTransform {
 
     #[cold]
     pub(super) fn seal_cryptex(&self, packet: &mut Laid<&mut [u8]>, at: Position) {
-        let cipher = |clear: &[u8], portion: &mut [u8]| self.decipher(clear, portion, at);
-        with_cryptex_portion(packet.plain_mut(), cipher);
+        with_cryptex_portion(packet.plain_mut(), |plain, clear| {
+            self.decipher(plain, clear, at);
+        });
         self.write_tag(packet, at);
     }
 
     #[inline]
     fn write_tag(&self, packet: &mut Laid<&mut [u8]>, at: Position) {
-        if packet.tag().is_some() {
+        if packet.has_tag() {
             let code = self.code(packet, at);
             packet.write_tag(&code);
         }
@@ -146,8 +147,8 @@ impl HmacTransform {
     }
 
     #[inline]
-    pub(super) fn decipher(&self, header: &[u8], payload: &mut [u8], at: Position) {
-        self.cipher.xor_keystream(header, payload, at);
+    pub(super) fn decipher(&self, plain: &mut [u8], header: usize, at: Position) {
+        self.cipher.xor_keystream(plain, header, at);
     }
 
     /// RFC 3711 §4.2: over the authenticated portion and, in SRTP, the ROC behind it.
@@ -175,7 +176,6 @@ mod tests {
     use crate::transform::SessionSalt;
     use crate::transform::counter_mode::CounterMode;
     use alloc::string::String;
-    use core::num::NonZeroUsize;
     use serde::Deserialize;
 
     #[derive(Deserialize)]
@@ -218,12 +218,7 @@ mod tests {
                 ssrc: header.ssrc,
                 index: PacketIndex::new(case.roc, case.seq).value(),
             };
-            let trailer = Trailer {
-                aead: false,
-                word: 0,
-                mki: 0,
-                tag: NonZeroUsize::new(case.tag.0.len()),
-            };
+            let trailer = Trailer::new(false, 0, 0, case.tag.0.len());
             let layout = trailer.behind(header.len, plain.len());
             let mut packet = plain.clone();
             packet.resize(layout.total(), 0);
@@ -233,8 +228,7 @@ mod tests {
             let layout = trailer.within(header.len, packet.len()).unwrap();
             let laid = layout.over(protected).unwrap();
             assert!(transform.verify(&laid, at).is_some(), "{section}");
-            let (clear, payload) = packet[..plain.len()].split_at_mut(header.len);
-            transform.decipher(clear, payload, at);
+            transform.decipher(&mut packet[..plain.len()], header.len, at);
             assert_eq!(packet[..plain.len()], plain[..], "{section}");
         }
     }
