@@ -223,6 +223,15 @@ fn hash(mut state: State, blocks: [&[[u8; BLOCK]]; 2]) -> [u8; SHA1_LEN] {
     bytes_of(&state)
 }
 
+/// The state whose bytes these are, big-endian.
+fn state_of(hash: &[u8; SHA1_LEN]) -> State {
+    let mut state = [0; 5];
+    for (word, bytes) in state.iter_mut().zip(hash.as_chunks().0) {
+        *word = u32::from_be_bytes(*bytes);
+    }
+    state
+}
+
 #[inline]
 fn bytes_of(state: &State) -> [u8; SHA1_LEN] {
     let mut hash = [0; SHA1_LEN];

@@ -1,7 +1,7 @@
 //! In place of the vector kernels where there are none: types without a value, so that nothing of them is left. The compiler sees
 //! that inside of this file alone, which spares its callers warnings.
 
-use crate::primitives::{BLOCK, Beside, Keyed, Sha1State};
+use crate::primitives::{BLOCK, Beside, Keyed, SHA1_LEN};
 
 type Block = [u8; BLOCK];
 
@@ -29,7 +29,7 @@ impl ShaNi {
     }
 }
 
-pub(crate) fn hmac_sha1<const N: usize>(cpu: ShaNi, _: [Keyed<'_>; N]) -> [[u8; 20]; N] {
+pub(crate) fn hmac_sha1<const N: usize>(cpu: ShaNi, _: [Keyed<'_>; N]) -> [[u8; SHA1_LEN]; N] {
     match cpu {}
 }
 
@@ -52,17 +52,17 @@ impl Avx512 {
 }
 
 pub(crate) trait SideBySide<const LANES: usize>: Copy {
-    fn hmac(self, _: &[Keyed<'_>; LANES], _: usize) -> [Sha1State; LANES];
+    fn hmac(self, _: &[Keyed<'_>; LANES], _: usize) -> [[u8; SHA1_LEN]; LANES];
 }
 
 impl<const LANES: usize> SideBySide<LANES> for Avx512 {
-    fn hmac(self, _: &[Keyed<'_>; LANES], _: usize) -> [Sha1State; LANES] {
+    fn hmac(self, _: &[Keyed<'_>; LANES], _: usize) -> [[u8; SHA1_LEN]; LANES] {
         match self {}
     }
 }
 
 impl<const LANES: usize> SideBySide<LANES> for Avx2 {
-    fn hmac(self, _: &[Keyed<'_>; LANES], _: usize) -> [Sha1State; LANES] {
+    fn hmac(self, _: &[Keyed<'_>; LANES], _: usize) -> [[u8; SHA1_LEN]; LANES] {
         match self {}
     }
 }

@@ -6,7 +6,7 @@
 use core::arch::x86_64::*;
 
 use super::cpu::ShaNi;
-use crate::primitives::{Keyed, Sha1State};
+use crate::primitives::{Keyed, SHA1_LEN, Sha1State};
 
 /// Five words, the first one in the highest element of `abcd`, and the fifth one in that of `e`.
 #[derive(Clone, Copy)]
@@ -20,14 +20,14 @@ type Words = [__m128i; 4];
 
 /// The codes of messages.
 #[inline]
-pub(crate) fn hmac<const N: usize>(cpu: ShaNi, messages: [Keyed<'_>; N]) -> [[u8; 20]; N] {
+pub(crate) fn hmac<const N: usize>(cpu: ShaNi, messages: [Keyed<'_>; N]) -> [[u8; SHA1_LEN]; N] {
     let ShaNi { .. } = cpu;
     // SAFETY: the token proves the features.
     unsafe { hmac_with_features(&messages) }
 }
 
 #[target_feature(enable = "sha,ssse3,sse4.1")]
-fn hmac_with_features<const N: usize>(messages: &[Keyed<'_>; N]) -> [[u8; 20]; N] {
+fn hmac_with_features<const N: usize>(messages: &[Keyed<'_>; N]) -> [[u8; SHA1_LEN]; N] {
     let mut hashes = messages.each_ref().map(|it| load_state(it.inner));
     let common = messages.iter().map(Keyed::len).min().unwrap_or(0);
     for n in 0..common {
@@ -60,8 +60,8 @@ fn load_state([a, b, c, d, e]: &Sha1State) -> State {
 
 /// As bytes of a hash, big-endian.
 #[target_feature(enable = "sha,ssse3,sse4.1")]
-fn store_state(state: State) -> [u8; 20] {
-    let mut bytes = [0; 20];
+fn store_state(state: State) -> [u8; SHA1_LEN] {
+    let mut bytes = [0; SHA1_LEN];
     let (abcd, e) = bytes.split_at_mut(16);
     if let Some(abcd) = abcd.first_chunk_mut::<16>() {
         // SAFETY: 16 bytes are written to as many.

@@ -4,12 +4,12 @@
 //! n of each vector is of message n.
 
 use super::words::{Four, Words};
-use crate::primitives::{Keyed, Sha1State};
+use crate::primitives::{Keyed, SHA1_LEN, Sha1State};
 
 /// So many messages side by side.
 pub(crate) trait SideBySide<const LANES: usize>: Copy {
-    /// Takes the first `blocks` blocks of each message, one at least. Returns of those that end in them the code, and of others the hash so far.
-    fn hmac(self, messages: &[Keyed<'_>; LANES], blocks: usize) -> [Sha1State; LANES];
+    /// Takes the first `blocks` blocks of each message, one at least. Returns the codes of those that end in them, and of others the hash so far.
+    fn hmac(self, messages: &[Keyed<'_>; LANES], blocks: usize) -> [[u8; SHA1_LEN]; LANES];
 }
 
 /// The five words of a hash of each message.
@@ -24,7 +24,7 @@ pub(super) fn hmac<V: Words<LANES>, const LANES: usize>(
     cpu: V::Cpu,
     messages: &[Keyed<'_>; LANES],
     blocks: usize,
-) -> [Sha1State; LANES] {
+) -> [[u8; SHA1_LEN]; LANES] {
     let mut states = [[0; LANES]; 5];
     let mut hashes = [&[0; 5]; LANES];
     for (hash, message) in hashes.iter_mut().zip(messages) {
@@ -55,11 +55,19 @@ pub(super) fn hmac<V: Words<LANES>, const LANES: usize>(
     let words = last_words::<V, LANES>(cpu, inner);
     let codes = compressed::<V, LANES>(cpu, across(cpu, hashes), words);
     store_in(cpu, done, codes, &mut states);
+    // Big-endian.
+    for words in &mut states {
+        V::load(cpu, words).swapped().store(words);
+    }
+    bytes_of(&states)
+}
 
-    let mut hashes = [[0; 5]; LANES];
+#[inline(always)]
+fn bytes_of<const LANES: usize>(states: &States<LANES>) -> [[u8; SHA1_LEN]; LANES] {
+    let mut hashes = [[0; SHA1_LEN]; LANES];
     for (lane, hash) in hashes.iter_mut().enumerate() {
-        for (word, words) in hash.iter_mut().zip(&states) {
-            *word = words.get(lane).copied().unwrap_or(0);
+        for (bytes, words) in hash.as_chunks_mut().0.iter_mut().zip(states) {
+            *bytes = words.get(lane).copied().unwrap_or(0).to_ne_bytes();
         }
     }
     hashes

@@ -1,6 +1,6 @@
 //! The codes of many messages, each under its own key, in one go.
 
-use super::{BLOCK, End, HmacSha1, Keyed, SHA1_LEN, State, bytes_of};
+use super::{BLOCK, End, HmacSha1, Keyed, SHA1_LEN, State, state_of};
 use crate::simd::{self, Avx2, Avx512, ShaNi, SideBySide};
 
 /// A message whose code is wanted.
@@ -67,46 +67,25 @@ pub(crate) fn is_worth_it(messages: usize) -> bool {
 }
 
 /// The codes of the messages; zeros where there is none.
+#[inline]
 pub(crate) fn codes<const N: usize>(messages: &[Option<Message<'_>>; N]) -> [[u8; SHA1_LEN]; N] {
-    let mut codes = [[0; SHA1_LEN]; N];
-    work_on(Units::get(), messages, &mut codes);
-    codes
+    codes_on(Units::get(), messages)
 }
 
-fn work_on<const N: usize>(
+#[inline]
+fn codes_on<const N: usize>(
     units: Units,
     messages: &[Option<Message<'_>>; N],
-    codes: &mut [[u8; SHA1_LEN]; N],
-) {
-    let mut wanted = [const { Wanted::NONE }; N];
-    let mut count = 0;
-    let found = messages.iter().enumerate();
-    let found = found.filter_map(|(n, message)| Some((n, message.as_ref()?)));
-    for ((n, message), wanted) in found.zip(&mut wanted) {
-        (wanted.n, wanted.left) = (n, message.blocks());
-        count += 1;
-    }
+) -> [[u8; SHA1_LEN]; N] {
+    let mut codes = [[0; SHA1_LEN]; N];
     let mut work = Work {
         units,
         messages,
-        so_far: [[0; 5]; N],
-        codes,
+        so_far: &mut [[0; 5]; N],
+        codes: &mut codes,
     };
-    let mut rest = wanted.get_mut(..count).unwrap_or_default();
-    while !rest.is_empty() {
-        // Shorter ones first. Lengths are no secret.
-        if !rest.is_sorted_by_key(|it| it.left) {
-            rest.sort_unstable_by_key(|it| it.left);
-        }
-        let taken = match units.way(rest.len()) {
-            Way::Sixteen(cpu) => work.side_by_side::<16>(cpu, &[(8, 5), (2, 1)], rest),
-            Way::EightByAvx512(cpu) => work.side_by_side::<8>(cpu, &[(2, 1)], rest),
-            Way::EightByAvx2(cpu) => work.side_by_side::<8>(cpu, &[(2, 1)], rest),
-            Way::Two(cpu) => work.two(cpu, rest),
-            Way::Alone => work.alone(rest),
-        };
-        rest = rest.get_mut(taken..).unwrap_or_default();
-    }
+    work.all(&mut [Wanted::NONE; N]);
+    codes
 }
 
 /// A message on its way.
@@ -140,15 +119,41 @@ fn together(group: &[Wanted], better_off: &[(usize, usize)]) -> usize {
     of_others.min().unwrap_or(longest)
 }
 
-struct Work<'a, 'm, const N: usize> {
+struct Work<'a, 'm> {
     units: Units,
-    messages: &'a [Option<Message<'m>>; N],
+    messages: &'a [Option<Message<'m>>],
     /// The hashes of messages that have begun.
-    so_far: [State; N],
-    codes: &'a mut [[u8; SHA1_LEN]; N],
+    so_far: &'a mut [State],
+    codes: &'a mut [[u8; SHA1_LEN]],
 }
 
-impl<const N: usize> Work<'_, '_, N> {
+impl Work<'_, '_> {
+    fn all(&mut self, room: &mut [Wanted]) {
+        let mut count = 0;
+        let mut places = room.iter_mut();
+        for (n, message) in self.messages.iter().enumerate() {
+            let Some(message) = message else { continue };
+            let Some(place) = places.next() else { break };
+            (place.n, place.left) = (n, message.blocks());
+            count += 1;
+        }
+        let mut rest = room.get_mut(..count).unwrap_or_default();
+        while !rest.is_empty() {
+            // Shorter ones first. Lengths are no secret.
+            if !rest.is_sorted_by_key(|it| it.left) {
+                rest.sort_unstable_by_key(|it| it.left);
+            }
+            let done = match self.units.way(rest.len()) {
+                Way::Sixteen(cpu) => self.side_by_side::<16>(cpu, &[(8, 5), (2, 1)], rest),
+                Way::EightByAvx512(cpu) => self.side_by_side::<8>(cpu, &[(2, 1)], rest),
+                Way::EightByAvx2(cpu) => self.side_by_side::<8>(cpu, &[(2, 1)], rest),
+                Way::Two(cpu) => self.two(cpu, rest),
+                Way::Alone => self.alone(rest),
+            };
+            rest = rest.get_mut(done..).unwrap_or_default();
+        }
+    }
+
     /// Works on the first messages, which stand in order. Returns how many of them are done.
     #[inline(always)]
     fn side_by_side<const LANES: usize>(
@@ -160,21 +165,17 @@ impl<const N: usize> Work<'_, '_, N> {
         let (group, _) = rest.split_at_mut(LANES.min(rest.len()));
         let blocks = together(group, better_off);
         let mut ends = [const { End::EMPTY }; LANES];
-        let mut wanted = group.iter();
-        let lanes = ends
-            .each_mut()
-            .map(|end| self.keyed(wanted.next(), end).unwrap_or(Keyed::NONE));
+        let mut lanes = [Keyed::NONE; LANES];
+        for ((lane, end), wanted) in lanes.iter_mut().zip(&mut ends).zip(&*group) {
+            self.find(wanted, end, lane);
+        }
         let hashes = cpu.hmac(&lanes, blocks);
         for (wanted, hash) in group.iter_mut().zip(&hashes) {
             wanted.done += blocks;
             wanted.left = wanted.left.saturating_sub(blocks);
             match wanted.left {
-                0 => self.keep(wanted.n, &bytes_of(hash)),
-                _ => self
-                    .so_far
-                    .get_mut(wanted.n)
-                    .into_iter()
-                    .for_each(|it| *it = *hash),
+                0 => self.keep(wanted.n, hash),
+                _ => self.keep_so_far(wanted.n, &state_of(hash)),
             }
         }
         group.partition_point(|it| it.left == 0)
@@ -182,10 +183,10 @@ impl<const N: usize> Work<'_, '_, N> {
 
     fn two(&mut self, cpu: ShaNi, rest: &[Wanted]) -> usize {
         let mut ends = [const { End::EMPTY }; 2];
-        let mut wanted = rest.iter();
-        let messages = ends
-            .each_mut()
-            .map(|end| self.keyed(wanted.next(), end).unwrap_or(Keyed::NONE));
+        let mut messages = [Keyed::NONE; 2];
+        for ((message, end), wanted) in messages.iter_mut().zip(&mut ends).zip(rest) {
+            self.find(wanted, end, message);
+        }
         let codes = simd::hmac_sha1(cpu, messages);
         for (wanted, code) in rest.iter().zip(&codes) {
             self.keep(wanted.n, code);
@@ -194,26 +195,30 @@ impl<const N: usize> Work<'_, '_, N> {
     }
 
     fn alone(&mut self, rest: &[Wanted]) -> usize {
-        let mut end = End::EMPTY;
-        let wanted = rest.first();
-        let message = self.keyed(wanted, &mut end);
-        let code = message.map(|it| it.code(self.units.sha_ni));
-        if let (Some(wanted), Some(code)) = (wanted, code) {
+        if let Some(wanted) = rest.first() {
+            let (mut end, mut message) = (End::EMPTY, Keyed::NONE);
+            self.find(wanted, &mut end, &mut message);
+            let code = message.code(self.units.sha_ni);
             self.keep(wanted.n, &code);
         }
         1
     }
 
-    /// What is left of a message, if there is one.
+    /// Writes down what is left of a message.
     #[inline(always)]
-    fn keyed<'e>(&'e self, wanted: Option<&Wanted>, end: &'e mut End) -> Option<Keyed<'e>> {
-        let Wanted { n, done, .. } = *wanted?;
-        let message = self.messages.get(n)?.as_ref()?;
-        let blocks = end.padded(BLOCK, message.message, message.suffix);
-        let keyed = message.hmac.keyed(blocks);
-        match done {
-            0 => Some(keyed),
-            done => Some(keyed.behind(done, self.so_far.get(n)?)),
+    fn find<'e>(&'e self, wanted: &Wanted, end: &'e mut End, found: &mut Keyed<'e>) {
+        let Wanted { n, done, .. } = *wanted;
+        if let Some(Some(it)) = self.messages.get(n) {
+            *found = it.hmac.keyed(end.padded(BLOCK, it.message, it.suffix));
+            if let (1.., Some(hash)) = (done, self.so_far.get(n)) {
+                *found = found.behind(done, hash);
+            }
+        }
+    }
+
+    fn keep_so_far(&mut self, n: usize, hash: &State) {
+        if let Some(room) = self.so_far.get_mut(n) {
+            *room = *hash;
         }
     }
 

@@ -6,7 +6,7 @@ use super::super::cpu::{Avx2, Avx512};
 use super::super::sha1_lanes::{SideBySide, hmac};
 use super::super::width::intrinsics;
 use super::{Four, Words};
-use crate::primitives::{Keyed, Sha1State};
+use crate::primitives::{Keyed, SHA1_LEN};
 
 /// A vector for a token, and the methods in which there is more than AVX2.
 macro_rules! eight {
@@ -16,9 +16,9 @@ macro_rules! eight {
 
         impl SideBySide<8> for $cpu {
             #[inline]
-            fn hmac(self, messages: &[Keyed<'_>; 8], blocks: usize) -> [Sha1State; 8] {
+            fn hmac(self, messages: &[Keyed<'_>; 8], blocks: usize) -> [[u8; SHA1_LEN]; 8] {
                 #[target_feature(enable = $features)]
-                fn compiled(cpu: $cpu, messages: &[Keyed<'_>; 8], blocks: usize) -> [Sha1State; 8] {
+                fn compiled(cpu: $cpu, messages: &[Keyed<'_>; 8], blocks: usize) -> [[u8; SHA1_LEN]; 8] {
                     hmac::<$name, 8>(cpu, messages, blocks)
                 }
                 // SAFETY: the token proves the features.

@@ -6,16 +6,20 @@ use super::super::cpu::Avx512;
 use super::super::sha1_lanes::{SideBySide, hmac};
 use super::super::width::intrinsics;
 use super::{Four, Words};
-use crate::primitives::{Keyed, Sha1State};
+use crate::primitives::{Keyed, SHA1_LEN};
 
 #[derive(Clone, Copy)]
 struct Sixteen(__m512i);
 
 impl SideBySide<16> for Avx512 {
     #[inline]
-    fn hmac(self, messages: &[Keyed<'_>; 16], blocks: usize) -> [Sha1State; 16] {
+    fn hmac(self, messages: &[Keyed<'_>; 16], blocks: usize) -> [[u8; SHA1_LEN]; 16] {
         #[target_feature(enable = "avx2,avx512f,avx512bw,avx512vl")]
-        fn compiled(cpu: Avx512, messages: &[Keyed<'_>; 16], blocks: usize) -> [Sha1State; 16] {
+        fn compiled(
+            cpu: Avx512,
+            messages: &[Keyed<'_>; 16],
+            blocks: usize,
+        ) -> [[u8; SHA1_LEN]; 16] {
             hmac::<Sixteen, 16>(cpu, messages, blocks)
         }
         // SAFETY: the token proves the features.
