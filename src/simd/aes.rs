@@ -134,20 +134,19 @@ impl Aes {
     /// Enciphers one block.
     #[inline]
     pub(crate) fn encrypt_block(&self, block: &Block) -> Block {
-        self.run(&mut EncryptBlock(block))
+        self.run(&mut EncryptBlock(block), [0; 2])
     }
 
     /// XORs the counter-mode keystream that begins at counter block `first`, a big-endian number, onto `data`. The lower 32 bits count, and must not
     /// come to their end.
     #[inline]
     pub(crate) fn xor_keystream(&self, first: u128, data: &mut [u8]) {
-        let first = Lane::of(first);
-        self.run(&mut XorKeystream { first, data });
+        self.run(&mut XorKeystream(data), [first, 0]);
     }
 
     #[inline(always)]
-    pub(super) fn run<K: Kernel>(&self, kernel: &mut K) -> K::Output {
-        self.level.run(&self.keys, kernel)
+    pub(super) fn run<K: Kernel>(&self, kernel: &mut K, numbers: [u128; 2]) -> K::Output {
+        self.level.run(&self.keys, kernel, numbers)
     }
 }
 
@@ -161,16 +160,15 @@ impl Kernel for EncryptBlock<'_> {
         &mut self,
         cpu: V::Cpu,
         keys: &RoundKeys<MIDDLE>,
+        _: [u128; 2],
     ) -> Block {
         let [block] = keys.encrypt(cpu, [V::broadcast(cpu, self.0)]);
         block.first()
     }
 }
 
-struct XorKeystream<'a> {
-    first: Lane,
-    data: &'a mut [u8],
-}
+/// From the counter block that is the first number.
+struct XorKeystream<'a>(&'a mut [u8]);
 
 impl Kernel for XorKeystream<'_> {
     type Output = ();
@@ -180,9 +178,10 @@ impl Kernel for XorKeystream<'_> {
         &mut self,
         cpu: V::Cpu,
         keys: &RoundKeys<MIDDLE>,
+        [first, _]: [u128; 2],
     ) {
-        let mut counters = Counters::<V>::new(cpu, self.first);
-        let (vectors, rest) = V::split_mut(self.data);
+        let mut counters = Counters::<V>::new(cpu, Lane::of(first));
+        let (vectors, rest) = V::split_mut(self.0);
         let (turns, vectors) = vectors.as_chunks_mut::<N>();
         for turn in turns {
             let keystream = keys.encrypt(cpu, counters.next::<N>());
