@@ -134,18 +134,15 @@ impl Aes {
     /// Enciphers one block.
     #[inline]
     pub(crate) fn encrypt_block(&self, block: &Block) -> Block {
-        self.run(&mut EncryptBlock(block))
+        self.run(&mut EncryptBlock(block), [0; 2])
     }
 
     /// XORs the counter-mode keystream that begins at counter block `first`, a big-endian number, onto `data`. The lower 32 bits count, and must not
     /// come to their end.
     #[inline(always)]
     pub(crate) fn xor_keystream(&self, first: u128, data: &mut [u8]) {
-        self.run(&mut XorKeystream::<false> {
-            first: Lane::of(first),
-            data,
-            late: 0,
-        });
+        let late = 0;
+        self.run(&mut XorKeystream::<false> { data, late }, [first, 0]);
     }
 
     /// The same behind the first `header` bytes of `packet`, which stay as they are, for a hash that follows.
@@ -155,16 +152,13 @@ impl Aes {
     #[inline(always)]
     pub(crate) fn xor_keystream_behind(&self, first: u128, packet: &mut [u8], header: usize) {
         let late = header % 16;
-        self.run(&mut XorKeystream::<true> {
-            first: Lane::of(first),
-            data: packet.get_mut(header - late..).unwrap_or_default(),
-            late,
-        });
+        let data = packet.get_mut(header - late..).unwrap_or_default();
+        self.run(&mut XorKeystream::<true> { data, late }, [first, 0]);
     }
 
     #[inline(always)]
-    pub(super) fn run<K: Kernel>(&self, kernel: &mut K) -> K::Output {
-        self.level.run(&self.keys, kernel)
+    pub(super) fn run<K: Kernel>(&self, kernel: &mut K, numbers: [u128; 2]) -> K::Output {
+        self.level.run(&self.keys, kernel, numbers)
     }
 }
 
@@ -178,15 +172,15 @@ impl Kernel for EncryptBlock<'_> {
         &mut self,
         cpu: V::Cpu,
         keys: &RoundKeys<MIDDLE>,
+        _: [u128; 2],
     ) -> Block {
         let [block] = keys.encrypt(cpu, [V::broadcast(cpu, self.0)]);
         block.first()
     }
 }
 
-/// Without `LATE` it is not.
+/// From the counter block that is the first number. Without `LATE` it is not late.
 struct XorKeystream<'a, const LATE: bool> {
-    first: Lane,
     data: &'a mut [u8],
     /// By how many bytes the keystream is late, fewer than 16.
     late: usize,
@@ -201,8 +195,9 @@ impl<const LATE: bool> Kernel for XorKeystream<'_, LATE> {
         &mut self,
         cpu: V::Cpu,
         keys: &RoundKeys<MIDDLE>,
+        [first, _]: [u128; 2],
     ) {
-        let mut counters = Counters::<V>::new(cpu, self.first);
+        let mut counters = Counters::<V>::new(cpu, Lane::of(first));
         let mut late = Late::<V>::by(cpu, self.late);
         let mut next = || {
             let [keystream] = keys.encrypt(cpu, counters.next());

@@ -4,25 +4,12 @@ use alloc::{vec, vec::Vec};
 
 use super::{Level, every_level};
 use crate::primitives::{Algorithm, BLOCK, BlockCipher, Gcm};
+use crate::test_vectors::{FORTY_LENGTHS, LONGEST, bytes};
 
 const SIZES: [Algorithm; 3] = [Algorithm::Aes128, Algorithm::Aes192, Algorithm::Aes256];
-/// Where something ends: blocks, vectors, turns. And packets as they are.
-#[rustfmt::skip]
-const FORTY_LENGTHS: [usize; 40] = [
-    0, 1, 2, 3, 4, 7, 8, 12, 15, 16, 17, 20, 31, 32, 33, 47, 48, 49, 63, 64,
-    65, 80, 95, 96, 97, 127, 128, 129, 160, 191, 192, 193, 255, 256, 257, 320, 383, 512, 1199, 1200,
-];
-const LONGEST: usize = 2048;
 const NONCE: u128 = 0xc0c1_c2c3_c4c5_c6c7_c8c9_cacb;
 /// Bytes on both sides that nobody may touch.
 const GUARD: usize = 64;
-
-fn bytes(len: usize) -> Vec<u8> {
-    (0u32..)
-        .map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8)
-        .take(len)
-        .collect()
-}
 
 fn aes(level: Option<Level>, size: Algorithm) -> BlockCipher {
     BlockCipher::on(level, size, |key| {

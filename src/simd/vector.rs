@@ -67,8 +67,6 @@ pub(super) trait Vector: Copy {
 
 /// One lane of a vector.
 ///
-/// A number comes to a kernel in this form: as an integer it would be written to memory in two halves and read as a whole, which has
-/// to wait until it is out of the CPU's pipeline.
 #[derive(Clone, Copy)]
 pub(super) struct Lane(pub(super) __m128i);
 
@@ -124,21 +122,30 @@ pub(super) trait Kernel {
 
     /// `N` is the number of vectors to be worked on at a time, so that no unit of the CPU waits for the result of another.
     ///
+    /// Numbers come to a kernel in registers: on their way through memory they would be written in two halves and read as a whole, which has
+    /// to wait until all that is in the CPU's pipeline before is done. What they are each kernel says.
+    ///
     /// Always inlined, like all that it calls: that is how it comes to be compiled with the features of the level.
     fn run<V: Vector, const N: usize, const MIDDLE: usize>(
         &mut self,
         cpu: V::Cpu,
         keys: &RoundKeys<MIDDLE>,
+        numbers: [u128; 2],
     ) -> Self::Output;
 }
 
 impl Level {
     #[inline(always)]
-    pub(super) fn run<K: Kernel>(self, keys: &Keys, kernel: &mut K) -> K::Output {
+    pub(super) fn run<K: Kernel>(
+        self,
+        keys: &Keys,
+        kernel: &mut K,
+        numbers: [u128; 2],
+    ) -> K::Output {
         match self {
-            Self::Vaes512(cpu) => four::run(cpu, keys, kernel),
-            Self::Vaes256(cpu) => two::run(cpu, keys, kernel),
-            Self::AesNi(cpu) => one::run(cpu, keys, kernel),
+            Self::Vaes512(cpu) => four::run(cpu, keys, kernel, numbers),
+            Self::Vaes256(cpu) => two::run(cpu, keys, kernel, numbers),
+            Self::AesNi(cpu) => one::run(cpu, keys, kernel, numbers),
         }
     }
 }
@@ -150,11 +157,12 @@ impl Keys {
         &self,
         cpu: V::Cpu,
         kernel: &mut K,
+        numbers: [u128; 2],
     ) -> K::Output {
         match self {
-            Self::Aes128(keys) => kernel.run::<V, N, 9>(cpu, keys),
-            Self::Aes192(keys) => kernel.run::<V, N, 11>(cpu, keys),
-            Self::Aes256(keys) => kernel.run::<V, N, 13>(cpu, keys),
+            Self::Aes128(keys) => kernel.run::<V, N, 9>(cpu, keys, numbers),
+            Self::Aes192(keys) => kernel.run::<V, N, 11>(cpu, keys, numbers),
+            Self::Aes256(keys) => kernel.run::<V, N, 13>(cpu, keys, numbers),
         }
     }
 }

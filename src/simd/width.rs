@@ -14,7 +14,7 @@ macro_rules! intrinsics {
         unsafe { $call }
     };
 }
-use intrinsics;
+pub(super) use intrinsics;
 
 /// Loads less than a vector, and zeros behind.
 #[inline(always)]

@@ -11,15 +11,26 @@ use super::intrinsics;
 #[derive(Clone, Copy)]
 pub(crate) struct Four(__m512i);
 
-pub(crate) fn run<K: Kernel>(cpu: Vaes512, keys: &Keys, kernel: &mut K) -> K::Output {
+pub(crate) fn run<K: Kernel>(
+    cpu: Vaes512,
+    keys: &Keys,
+    kernel: &mut K,
+    [one, other]: [u128; 2],
+) -> K::Output {
     #[target_feature(
         enable = "aes,pclmulqdq,avx2,vaes,vpclmulqdq,avx512f,avx512bw,avx512dq,avx512vl"
     )]
-    fn compiled<K: Kernel>(cpu: Vaes512, keys: &Keys, kernel: &mut K) -> K::Output {
-        keys.run::<Four, 4, K>(cpu, kernel)
+    fn compiled<K: Kernel>(
+        cpu: Vaes512,
+        keys: &Keys,
+        kernel: &mut K,
+        one: u128,
+        other: u128,
+    ) -> K::Output {
+        keys.run::<Four, 4, K>(cpu, kernel, [one, other])
     }
     // SAFETY: the token proves the features.
-    unsafe { compiled(cpu, keys, kernel) }
+    unsafe { compiled(cpu, keys, kernel, one, other) }
 }
 
 const BYTES: usize = 64;

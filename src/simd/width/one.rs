@@ -11,13 +11,24 @@ use super::{intrinsics, keep, load_part};
 #[derive(Clone, Copy)]
 pub(crate) struct One(__m128i);
 
-pub(crate) fn run<K: Kernel>(cpu: AesNi, keys: &Keys, kernel: &mut K) -> K::Output {
+pub(crate) fn run<K: Kernel>(
+    cpu: AesNi,
+    keys: &Keys,
+    kernel: &mut K,
+    [one, other]: [u128; 2],
+) -> K::Output {
     #[target_feature(enable = "aes,pclmulqdq,ssse3,sse4.1")]
-    fn compiled<K: Kernel>(cpu: AesNi, keys: &Keys, kernel: &mut K) -> K::Output {
-        keys.run::<One, 8, K>(cpu, kernel)
+    fn compiled<K: Kernel>(
+        cpu: AesNi,
+        keys: &Keys,
+        kernel: &mut K,
+        one: u128,
+        other: u128,
+    ) -> K::Output {
+        keys.run::<One, 8, K>(cpu, kernel, [one, other])
     }
     // SAFETY: the token proves the features.
-    unsafe { compiled(cpu, keys, kernel) }
+    unsafe { compiled(cpu, keys, kernel, one, other) }
 }
 
 const BYTES: usize = 16;

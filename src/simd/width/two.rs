@@ -11,13 +11,24 @@ use super::{intrinsics, keep, load_part};
 #[derive(Clone, Copy)]
 pub(crate) struct Two(__m256i);
 
-pub(crate) fn run<K: Kernel>(cpu: Vaes256, keys: &Keys, kernel: &mut K) -> K::Output {
+pub(crate) fn run<K: Kernel>(
+    cpu: Vaes256,
+    keys: &Keys,
+    kernel: &mut K,
+    [one, other]: [u128; 2],
+) -> K::Output {
     #[target_feature(enable = "aes,pclmulqdq,avx2,vaes,vpclmulqdq")]
-    fn compiled<K: Kernel>(cpu: Vaes256, keys: &Keys, kernel: &mut K) -> K::Output {
-        keys.run::<Two, 4, K>(cpu, kernel)
+    fn compiled<K: Kernel>(
+        cpu: Vaes256,
+        keys: &Keys,
+        kernel: &mut K,
+        one: u128,
+        other: u128,
+    ) -> K::Output {
+        keys.run::<Two, 4, K>(cpu, kernel, [one, other])
     }
     // SAFETY: the token proves the features.
-    unsafe { compiled(cpu, keys, kernel) }
+    unsafe { compiled(cpu, keys, kernel, one, other) }
 }
 
 const BYTES: usize = 32;
