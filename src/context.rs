@@ -90,7 +90,7 @@ impl<Srtcp: SrtcpProgress, Errors: ErrorCounts> Context<Srtcp, Errors> {
         self.streams.retain(|_, stream| {
             let stays = stream.removed_under.is_none_or(|under| under >= oldest);
             if !stays {
-                elsewhere.add(&stream.statistics);
+                elsewhere.add(&stream.statistics());
             }
             stays
         });
@@ -107,7 +107,7 @@ impl<Srtcp: SrtcpProgress, Errors: ErrorCounts> Context<Srtcp, Errors> {
                 true
             }
             Some(stream) => {
-                self.elsewhere.add(&stream.statistics);
+                self.elsewhere.add(&stream.statistics());
                 self.streams.retain(|other, _| other != ssrc);
                 true
             }
@@ -165,13 +165,13 @@ impl<Srtcp: SrtcpProgress, Errors: ErrorCounts> Context<Srtcp, Errors> {
     pub(crate) fn statistics(&self) -> Statistics<Errors> {
         let mut sum = self.elsewhere;
         for (_, stream) in self.streams.iter() {
-            sum.add(&stream.statistics);
+            sum.add(&stream.statistics());
         }
         sum
     }
 
     pub(crate) fn stream_statistics(&self, ssrc: u32) -> Option<Statistics<Errors>> {
-        self.streams.get(ssrc).map(|stream| stream.statistics)
+        self.streams.get(ssrc).map(Stream::statistics)
     }
 
     /// Counts a packet of `plain` bytes that passed without a stream.
@@ -187,8 +187,9 @@ impl<Srtcp: SrtcpProgress, Errors: ErrorCounts> Context<Srtcp, Errors> {
             Plane::Rtp => RtpHeader::parse(packet).map(|header| header.ssrc),
             Plane::Rtcp => rtcp_ssrc(packet),
         };
-        let stream = ssrc.ok().and_then(|ssrc| self.streams.get_mut(ssrc));
-        let statistics = stream.map_or(&mut self.elsewhere, |stream| &mut stream.statistics);
-        statistics.count_error(plane, error);
+        match ssrc.ok().and_then(|ssrc| self.streams.get_mut(ssrc)) {
+            Some(stream) => stream.count_error(plane, error),
+            None => self.elsewhere.count_error(plane, error),
+        }
     }
 }

@@ -10,7 +10,7 @@ use crate::index::{OutOfRange, PacketIndex};
 use crate::layout::{EncryptedPortion, Laid, Layout, Trailer, esrtcp_word};
 use crate::replay::Refused;
 use crate::ring::RingKey;
-use crate::statistics::{Counting, ProtectErrorCounts};
+use crate::statistics::ProtectErrorCounts;
 use crate::stream::{Slot, SrtcpCounter, Stream, TableFull};
 use crate::transform::{HeaderUse, Position, TagJob, carry_roc};
 
@@ -227,9 +227,7 @@ impl Sender {
 
         // Nothing below can fail.
         stream.rtp.mark_sent(index);
-        stream
-            .statistics
-            .count_packet(Plane::Rtp, packet.plain_len());
+        stream.count_packet(Plane::Rtp, packet.plain_len());
         place(key, &mut packet, source);
         if let Some(ids) = &elements {
             key.xor_elements(ids, packet.header_mut(), at);
@@ -279,7 +277,7 @@ impl Sender {
 
         // Nothing below can fail.
         stream.srtcp.mark_sent(index);
-        stream.statistics.count_packet(plane, packet.plain_len());
+        stream.count_packet(plane, packet.plain_len());
         place(key, &mut packet, source);
         packet.write_word(esrtcp_word(enciphers, at.index));
         Ok(seal(key, &mut packet, at, enciphers, tagger))

@@ -3,12 +3,12 @@
 use alloc::{boxed::Box, vec::Vec};
 
 use super::between::Between;
-use super::{Rekeyed, RtpProgress, SrtcpCounter, SrtcpProgress, Stream};
+use super::{Rekeyed, RtpProgress, SrtcpCounter, Stream};
 use crate::error::StateError;
 use crate::index::PacketIndex;
 use crate::replay::{ReplayWindow, ReplayWindowSize};
 use crate::state::{Margin, Reader, Writer};
-use crate::statistics::{ErrorCounts, Statistics};
+use crate::statistics::ErrorCounts;
 
 const GREATEST_SRTCP_INDEX: u32 = (1 << 31) - 1;
 
@@ -55,8 +55,8 @@ impl RtpProgress {
         let pending_roc = r.option(Reader::u32)?;
         let ahead = r.option(Reader::u64)?;
         let mut progress = Self {
-            window,
             pending_roc,
+            window,
             between: Between::NONE,
         };
         if let Some(ahead) = ahead {
@@ -93,7 +93,7 @@ impl<Errors: ErrorCounts> Stream<SrtcpCounter, Errors> {
         if srtcp.0 > Some(GREATEST_SRTCP_INDEX) {
             return Err(StateError::Malformed);
         }
-        let mut stream = Self::resumed(rtp, srtcp);
+        let mut stream = Self::at(rtp, srtcp);
         stream.removed_under = r.option(Reader::u64)?;
         stream.inherited = r.option(Reader::u64)?.map(PacketIndex::from_value);
         Ok(stream)
@@ -120,23 +120,10 @@ impl<Errors: ErrorCounts> Stream<ReplayWindow, Errors> {
     pub(crate) fn read_received(r: &mut Reader<'_>) -> Result<Self, StateError> {
         let rtp = RtpProgress::read(r)?;
         let srtcp = ReplayWindow::read_srtcp(r)?;
-        let mut stream = Self::resumed(rtp, srtcp);
+        let mut stream = Self::at(rtp, srtcp);
         stream.removed_under = r.option(Reader::u64)?;
         stream.rekeyed = r.option(|r| Rekeyed::read(r).map(Box::new))?;
         Ok(stream)
-    }
-}
-
-impl<Srtcp: SrtcpProgress, Errors: ErrorCounts> Stream<Srtcp, Errors> {
-    fn resumed(rtp: RtpProgress, srtcp: Srtcp) -> Self {
-        Self {
-            rtp,
-            srtcp,
-            statistics: Statistics::default(),
-            removed_under: None,
-            rekeyed: None,
-            inherited: None,
-        }
     }
 }
 
