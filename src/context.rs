@@ -88,7 +88,7 @@ impl<Srtcp: SrtcpProgress, Errors: ErrorCounts> Context<Srtcp, Errors> {
     pub(crate) fn forget_removed_streams(&mut self, oldest: u64) {
         let elsewhere = &mut self.elsewhere;
         self.streams.retain(|_, stream| {
-            let stays = stream.removed_under.is_none_or(|under| under >= oldest);
+            let stays = stream.removed_under().is_none_or(|under| under >= oldest);
             if !stays {
                 elsewhere.add(&stream.statistics());
             }
@@ -101,7 +101,7 @@ impl<Srtcp: SrtcpProgress, Errors: ErrorCounts> Context<Srtcp, Errors> {
         let newest = self.ring.newest_serial();
         match self.streams.get_mut(ssrc) {
             None => false,
-            Some(stream) if stream.removed_under.is_some() => false,
+            Some(stream) if stream.removed_under().is_some() => false,
             Some(stream) if stream.has_history() => {
                 stream.remove_under(newest);
                 true
@@ -146,7 +146,7 @@ impl<Srtcp: SrtcpProgress, Errors: ErrorCounts> Context<Srtcp, Errors> {
         let stream = self.streams.admit(slot, ssrc, || Stream::new(window));
         let stream =
             stream.map_err(|TableFull { most }| RocError::TooManyStreams { ssrc, most })?;
-        stream.removed_under = None;
+        stream.take_back();
         Ok(stream)
     }
 
@@ -158,7 +158,7 @@ impl<Srtcp: SrtcpProgress, Errors: ErrorCounts> Context<Srtcp, Errors> {
     pub(crate) fn ssrcs(&self) -> impl Iterator<Item = u32> {
         self.streams
             .iter()
-            .filter(|(_, stream)| stream.removed_under.is_none())
+            .filter(|(_, stream)| stream.removed_under().is_none())
             .map(|(ssrc, _)| ssrc)
     }
 

@@ -7,10 +7,10 @@
 //!                                             ▲ highest
 //! ```
 //!
-//! The bits live in a ring of 64-bit blocks, a power of two of them, so that moving ahead clears bits and never shifts.
+//! The bits live in blocks of 64, the newest of them by itself and those before it in a ring, so that moving ahead clears whole blocks and never shifts.
 //!
-//! A packet asks for a few bytes and one block. The blocks of a window of the default size, or less, are inside of it: memory that is not in the
-//! cache costs more than the rest of a packet, above all where the next address comes from there.
+//! Memory that is not in the cache costs more than the rest of a packet. One that is in order asks for the newest block, which stands beside
+//! the highest index. The ring of the default size, or less, is behind it and not somewhere else.
 
 use alloc::{boxed::Box, vec};
 
@@ -60,23 +60,25 @@ pub(crate) enum Refused {
     TooOld,
 }
 
-/// Blocks inside of a window.
+/// Blocks of the ring inside of a window.
 const INSIDE: usize = 16;
 
 /// The indices seen so far, of one SSRC in one plane.
 ///
-/// In this order: what every packet asks for, the blocks, and what few windows have.
+/// In this order: what every packet asks for, what some do, and what few windows have.
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct ReplayWindow {
     /// The lowest index that is ahead of all that were seen.
     ahead: u64,
+    /// The block of the highest index.
+    newest: u64,
     size: ReplayWindowSize,
-    /// Is there a ring? If not, everything that is not ahead counts as seen.
+    /// Are there blocks? If not, everything that is not ahead counts as seen.
     is_stored: bool,
-    /// The ring, if that is enough.
+    /// The blocks before the newest, as many as the window needs or more: a power of two.
     inside: [u64; INSIDE],
-    /// The ring, if it is not.
+    /// The same for a greater window.
     outside: Box<[u64]>,
 }
 
@@ -85,6 +87,7 @@ impl ReplayWindow {
     pub(crate) fn new(size: ReplayWindowSize) -> Self {
         let mut window = Self {
             ahead: 0,
+            newest: 0,
             size,
             is_stored: false,
             inside: [0; INSIDE],
@@ -109,7 +112,7 @@ impl ReplayWindow {
         let highest = self.highest().filter(|_| self.is_stored)?;
         let touched = touched(self.size, highest).rev();
         Some(touched.map(move |block| {
-            let seen = self.block(block * 64).copied();
+            let seen = self.block(block).copied();
             seen.unwrap_or_default() & mask(self.size, highest, block)
         }))
     }
@@ -136,8 +139,7 @@ impl ReplayWindow {
             if seen & !mask(size, highest, block) != 0 {
                 return None;
             }
-            // The first and the last of them may share a block of the ring.
-            *window.block_mut(block * 64)? |= seen;
+            *window.block_mut(block)? = *seen;
         }
         (window.check(highest) == Err(Refused::Replayed)).then_some(window)
     }
@@ -163,7 +165,7 @@ impl ReplayWindow {
         if self.ahead - index > u64::from(self.size.0) {
             return Err(Refused::TooOld);
         }
-        match self.block(index) {
+        match self.block(index / 64) {
             None => Err(Refused::TooOld),
             Some(block) if block & bit(index) != 0 => Err(Refused::Replayed),
             Some(_) => Ok(()),
@@ -181,41 +183,47 @@ impl ReplayWindow {
         if index >= self.ahead {
             self.advance(index);
         }
-        if let Some(block) = self.block_mut(index) {
+        if let Some(block) = self.block_mut(index / 64) {
             *block |= bit(index);
         }
     }
 
-    /// Moves on to `index`, which was not seen: clears its bit and those of the indices in between, at most the whole ring.
+    /// Makes `index`, which lies ahead, the highest.
     #[inline]
     fn advance(&mut self, index: u64) {
-        let (first, last) = (self.ahead, index);
-        let from_first = u64::MAX << (first % 64);
-        let up_to_last = u64::MAX >> (63 - last % 64);
+        if let Some(highest) = self.highest()
+            && highest / 64 < index / 64
+        {
+            self.begin_block(index / 64, highest / 64);
+        }
         self.ahead = index + 1;
-        if first / 64 == last / 64 {
-            return self.clear(first, from_first & up_to_last);
-        }
-        self.clear(first, from_first);
-        let between = first / 64 + 1..last / 64;
-        for block in between.take(self.ring_len()) {
-            self.clear(block * 64, u64::MAX);
-        }
-        self.clear(last, up_to_last);
     }
 
-    /// Clears these bits in the block of `index`.
-    #[inline]
-    fn clear(&mut self, index: u64, bits: u64) {
-        if let Some(block) = self.block_mut(index) {
-            *block &= !bits;
-        }
+    /// Puts the newest block, which was that of this number, into the ring, and makes room for another: in between, nothing was seen.
+    #[inline(never)]
+    fn begin_block(&mut self, number: u64, before: u64) {
+        let seen = core::mem::take(&mut self.newest);
+        let ring = match self.size.fits_inside() {
+            true => self.inside.as_mut_slice(),
+            false => &mut self.outside,
+        };
+        let blocks = ring.len();
+        let mut put = |number, seen| {
+            if let Some(block) = ring.get_mut(slot(number, blocks)) {
+                *block = seen;
+            }
+        };
+        put(before, seen);
+        (before + 1..number).take(blocks).for_each(|it| put(it, 0));
     }
 
-    /// A ring, at first or after [`release_storage`](Self::release_storage), with everything up to the highest index seen.
+    /// Blocks, at first or after [`release_storage`](Self::release_storage), with everything up to the highest index seen.
     #[cold]
     fn rebuild_storage(&mut self) {
-        let seen = if self.ahead > 0 { u64::MAX } else { 0 };
+        let seen = self.highest().map_or(0, |_| u64::MAX);
+        self.newest = self
+            .highest()
+            .map_or(0, |highest| u64::MAX >> (63 - highest % 64));
         self.inside = [seen; INSIDE];
         if !self.size.fits_inside() {
             let blocks = usize::from(self.size.0).div_ceil(64).next_power_of_two();
@@ -224,38 +232,33 @@ impl ReplayWindow {
         self.is_stored = true;
     }
 
-    fn ring_len(&self) -> usize {
-        match self.size.fits_inside() {
-            true => INSIDE,
-            false => self.outside.len(),
-        }
-    }
-
-    /// The block of the ring that has the bit of `index`.
+    /// The block of this number: its first index by 64.
     #[inline]
-    fn block(&self, index: u64) -> Option<&u64> {
-        match self.size.fits_inside() {
+    fn block(&self, number: u64) -> Option<&u64> {
+        match self.highest() {
             _ if !self.is_stored => None,
-            true => self.inside.get(slot(index, INSIDE)),
-            false => self.outside.get(slot(index, self.outside.len())),
+            Some(highest) if highest / 64 == number => Some(&self.newest),
+            _ if self.size.fits_inside() => self.inside.get(slot(number, INSIDE)),
+            _ => self.outside.get(slot(number, self.outside.len())),
         }
     }
 
     #[inline]
-    fn block_mut(&mut self, index: u64) -> Option<&mut u64> {
-        match self.size.fits_inside() {
+    fn block_mut(&mut self, number: u64) -> Option<&mut u64> {
+        match self.highest() {
             _ if !self.is_stored => None,
-            true => self.inside.get_mut(slot(index, INSIDE)),
-            false => self.outside.get_mut(slot(index, self.outside.len())),
+            Some(highest) if highest / 64 == number => Some(&mut self.newest),
+            _ if self.size.fits_inside() => self.inside.get_mut(slot(number, INSIDE)),
+            _ => self.outside.get_mut(slot(number, self.outside.len())),
         }
     }
 }
 
-/// The place of an index in a ring of so many blocks, a power of two.
+/// The place of a block in a ring of so many, a power of two.
 #[inline]
-fn slot(index: u64, blocks: usize) -> usize {
+fn slot(number: u64, blocks: usize) -> usize {
     // At most 512: the remainder keeps what a usize holds anywhere.
-    usize::try_from(index / 64 % 512).unwrap_or(0) & blocks.wrapping_sub(1)
+    usize::try_from(number % 512).unwrap_or(0) & blocks.wrapping_sub(1)
 }
 
 /// The numbers of the blocks of 64 indices that a window touches.

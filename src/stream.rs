@@ -10,6 +10,7 @@ mod rekeyed;
 mod table;
 
 use alloc::boxed::Box;
+use core::num::NonZeroU64;
 
 use crate::header::Plane;
 use crate::index::{OutOfRange, PacketIndex};
@@ -28,14 +29,14 @@ pub(crate) const GREATEST_UNPROVEN_JUMP: u64 = 1 << 14;
 
 /// One SSRC in one direction.
 ///
-/// In this order, so that what every packet of SRTP asks for is in one line of the cache, and the blocks of its window are in the next two.
+/// In this order, so that what every packet of SRTP asks for, if it is in order, is in one line of the cache.
 #[repr(C, align(64))]
 pub(crate) struct Stream<Srtcp, Errors> {
     /// Of a receiver, after a re-key: the peer may go on, or begin anew.
     pub(crate) rekeyed: Option<Box<Rekeyed>>,
-    /// Set when the caller removed the stream: the newest master key at that time. The highest indices stay until
+    /// Set when the caller removed the stream: the serial number after that of the newest master key at that time. The highest indices stay until
     /// that key and its elders are gone, so that a stream which comes back cannot use or accept an index twice.
-    pub(crate) removed_under: Option<u64>,
+    removed_before: Option<NonZeroU64>,
     rtp_passed: Passed,
     pub(crate) rtp: RtpProgress,
     rtcp_passed: Passed,
@@ -63,7 +64,7 @@ impl<Srtcp: SrtcpProgress, Errors: ErrorCounts> Stream<Srtcp, Errors> {
     fn at(rtp: RtpProgress, srtcp: Srtcp) -> Self {
         Self {
             rekeyed: None,
-            removed_under: None,
+            removed_before: None,
             rtp_passed: Passed::default(),
             rtp,
             rtcp_passed: Passed::default(),
@@ -85,7 +86,18 @@ impl<Srtcp: SrtcpProgress, Errors: ErrorCounts> Stream<Srtcp, Errors> {
         if let Some(rekeyed) = &mut self.rekeyed {
             rekeyed.release_storage();
         }
-        self.removed_under = Some(newest_key);
+        self.removed_before = Some(NonZeroU64::MIN.saturating_add(newest_key));
+    }
+
+    /// The serial number of the newest master key when the caller removed the stream, if it has not come back.
+    pub(crate) fn removed_under(&self) -> Option<u64> {
+        self.removed_before.map(|next_key| next_key.get() - 1)
+    }
+
+    /// The stream is there, whether or not it was removed.
+    #[inline]
+    pub(crate) fn take_back(&mut self) {
+        self.removed_before = None;
     }
 
     /// Counts a packet of `plain` bytes.
@@ -169,7 +181,7 @@ impl<Errors: ErrorCounts> Stream<ReplayWindow, Errors> {
             Plane::Rtcp => self.srtcp.mark(index),
         }
         self.count_packet(plane, plain);
-        self.removed_under = None;
+        self.take_back();
     }
 }
 

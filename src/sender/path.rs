@@ -352,7 +352,7 @@ impl Sender {
         let stream = streams.admit(slot, ssrc, || Stream::new(options.window));
         let full = |TableFull { most }| ProtectError::TooManyStreams { ssrc, most };
         let stream = stream.map_err(full)?;
-        stream.removed_under = None;
+        stream.take_back();
         Ok((key, stream))
     }
 }

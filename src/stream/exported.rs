@@ -1,6 +1,7 @@
 //! A stream in an exported state.
 
 use alloc::{boxed::Box, vec::Vec};
+use core::num::NonZeroU64;
 
 use super::between::Between;
 use super::{Rekeyed, RtpProgress, SrtcpCounter, Stream};
@@ -83,7 +84,7 @@ impl<Errors: ErrorCounts> Stream<SrtcpCounter, Errors> {
     pub(crate) fn write_sent(&self, w: &mut Writer) {
         self.rtp.write(w);
         w.option(self.srtcp.0, Writer::u32);
-        w.option(self.removed_under, Writer::u64);
+        w.option(self.removed_under(), Writer::u64);
         w.option(self.inherited.map(PacketIndex::value), Writer::u64);
     }
 
@@ -94,7 +95,7 @@ impl<Errors: ErrorCounts> Stream<SrtcpCounter, Errors> {
             return Err(StateError::Malformed);
         }
         let mut stream = Self::at(rtp, srtcp);
-        stream.removed_under = r.option(Reader::u64)?;
+        stream.removed_before = r.option(read_removed_before)?;
         stream.inherited = r.option(Reader::u64)?.map(PacketIndex::from_value);
         Ok(stream)
     }
@@ -112,7 +113,7 @@ impl<Errors: ErrorCounts> Stream<ReplayWindow, Errors> {
     pub(crate) fn write_received(&self, w: &mut Writer) {
         self.rtp.write(w);
         self.srtcp.write(w);
-        w.option(self.removed_under, Writer::u64);
+        w.option(self.removed_under(), Writer::u64);
         let rekeyed = self.rekeyed.as_ref().filter(|it| it.is_silent());
         w.option(rekeyed, |w, rekeyed| rekeyed.write(w));
     }
@@ -121,10 +122,16 @@ impl<Errors: ErrorCounts> Stream<ReplayWindow, Errors> {
         let rtp = RtpProgress::read(r)?;
         let srtcp = ReplayWindow::read_srtcp(r)?;
         let mut stream = Self::at(rtp, srtcp);
-        stream.removed_under = r.option(Reader::u64)?;
+        stream.removed_before = r.option(read_removed_before)?;
         stream.rekeyed = r.option(|r| Rekeyed::read(r).map(Box::new))?;
         Ok(stream)
     }
+}
+
+/// Of the serial number under which a stream was removed, the next one.
+fn read_removed_before(r: &mut Reader<'_>) -> Result<NonZeroU64, StateError> {
+    let next = r.u64()?.checked_add(1).and_then(NonZeroU64::new);
+    next.ok_or(StateError::Malformed)
 }
 
 #[cfg(test)]

@@ -270,7 +270,7 @@ impl<Errors: ErrorCounts> Stream<ReplayWindow, Errors> {
         if let Some(former) = &mut rekeyed.former {
             former.former = None;
         }
-        if self.removed_under.is_some() {
+        if self.removed_under().is_some() {
             rekeyed.release_storage();
         }
         self.rekeyed = Some(Box::new(rekeyed));
@@ -327,6 +327,6 @@ impl<Errors: ErrorCounts> Stream<ReplayWindow, Errors> {
             Plane::Rtcp => rekeyed.accept_srtcp(&mut self.srtcp, index, serial),
         }
         self.count_packet(plane, plain);
-        self.removed_under = None;
+        self.take_back();
     }
 }
