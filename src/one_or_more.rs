@@ -13,7 +13,14 @@ pub(crate) enum OneOrMore<T> {
 impl<T> OneOrMore<T> {
     pub(crate) const NONE: Self = Self::More(Vec::new());
 
-    /// Adds and removes.
+    pub(crate) fn insert(&mut self, at: usize, item: T) {
+        match self {
+            Self::More(items) if items.is_empty() => *self = Self::One(item),
+            _ => self.change(|items| items.insert(at, item)),
+        }
+    }
+
+    /// Adds and removes items.
     pub(crate) fn change<R>(&mut self, change: impl FnOnce(&mut Vec<T>) -> R) -> R {
         let mut items = match core::mem::replace(self, Self::NONE) {
             Self::One(item) => Vec::from([item]),
@@ -59,7 +66,7 @@ mod tests {
         let mut list = OneOrMore::NONE;
         assert!(list.is_empty());
         for len in 1..=3 {
-            list.change(|items| items.push(len));
+            list.insert(len - 1, len);
             assert_eq!(list.len(), len);
             assert_eq!(matches!(list, OneOrMore::One(_)), len == 1);
         }

@@ -99,8 +99,7 @@ impl<S> StreamTable<S> {
 
     #[cold]
     fn insert(&mut self, at: usize, ssrc: u32, stream: Box<S>) {
-        self.streams
-            .change(|streams| streams.insert(at, (ssrc, stream)));
+        self.streams.insert(at, (ssrc, stream));
         self.directory.note_insertion(ssrc, &self.streams);
     }
 
