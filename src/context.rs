@@ -10,11 +10,14 @@ use crate::statistics::{Counting, ErrorCounts, Statistics};
 use crate::stream::{SrtcpProgress, Stream, StreamTable, TableFull};
 
 /// One direction of one RTP session, without what makes it a direction.
+///
+/// In this order: what packets ask for stands at the beginning of the formats, at the end of the ring, and from there to the beginning of the options.
+#[repr(C)]
 pub(crate) struct Context<Srtcp, Errors> {
-    pub(crate) options: Options,
     pub(crate) formats: Formats,
     pub(crate) ring: KeyRing,
     pub(crate) streams: StreamTable<Stream<Srtcp, Errors>>,
+    pub(crate) options: Options,
     /// What belongs to no stream of the table: errors of unknown SSRCs, and counts of streams that left it.
     elsewhere: Statistics<Errors>,
 }

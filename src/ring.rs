@@ -209,15 +209,16 @@ impl KeyCheck {
     }
 }
 
-/// The master keys of one context: all for one suite, with MKIs of one length or a single key without.
+/// The master keys of one context: all for one suite, with MKIs of one length or a single key without. In this order: see [`Context`](crate::context::Context).
+#[repr(C)]
 pub(crate) struct KeyRing {
-    suite: CryptoSuite,
-    derivation: Derivation,
-    /// Boxed: a list of bare keys that grows or shrinks would leave copies of them behind.
-    keys: OneOrMore<Box<RingKey>>,
     /// The keys that were here before. RFC 3711 §9.2: a key that was used is never used again, or its keystream would be.
     former: Vec<KeyCheck>,
     next_serial: u64,
+    derivation: Derivation,
+    suite: CryptoSuite,
+    /// Boxed: a list of bare keys that grows or shrinks would leave copies of them behind.
+    keys: OneOrMore<Box<RingKey>>,
 }
 
 impl KeyRing {

@@ -10,6 +10,7 @@ use crate::one_or_more::OneOrMore;
 /// A look-up begins where the leading bits of the SSRC say, with hardly another one there, since SSRCs are random (RFC 3550 §8.1). Where a peer
 /// chose them otherwise it is a binary search: there is no hash that could be aimed at. An insertion moves 16 bytes a stream and counts through the
 /// directory, once in a stream's life. Streams are boxed, so that they stay where they are.
+#[repr(C)]
 pub(crate) struct StreamTable<S> {
     streams: OneOrMore<(u32, Box<S>)>,
     directory: Directory,
@@ -84,16 +85,16 @@ impl<S> StreamTable<S> {
         ssrc: u32,
         new: impl FnOnce() -> S,
     ) -> Result<&mut S, TableFull> {
-        let full = TableFull { most: self.most };
+        let most = self.most;
         let at = match slot {
             Slot::Known(at) => at,
-            Slot::New(_) if self.streams.len() >= self.most => return Err(full),
+            Slot::New(_) if self.streams.len() >= most => return Err(TableFull { most }),
             Slot::New(at) => {
                 self.insert(at, ssrc, Box::new(new()));
                 at
             }
         };
-        let stream = self.streams.get_mut(at).ok_or(full)?;
+        let stream = self.streams.get_mut(at).ok_or(TableFull { most })?;
         Ok(stream.1.as_mut())
     }
 
