@@ -169,8 +169,9 @@ pub(crate) fn expand<const NK: usize>(_: AesNi, key: &[u8]) -> Zeroizing<[u64; 3
             first = _mm_xor_si128(sums(first), sub_words(rotated, constant));
             let last = _mm_shuffle_epi32::<0xff>(first);
             rest = match NK {
-                8 => _mm_xor_si128(sums(rest), sub_words(last, 0)),
-                _ => _mm_xor_si128(sums(rest), last),
+                4 => rest,
+                6 => _mm_xor_si128(sums(rest), last),
+                _ => _mm_xor_si128(sums(rest), sub_words(last, 0)),
             };
         }
     }
