@@ -11,7 +11,7 @@ use crate::index::{OutOfRange, PacketIndex};
 use crate::layout::{EncryptedPortion, Laid, Layout, Trailer, esrtcp_word};
 use crate::replay::Refused;
 use crate::ring::RingKey;
-use crate::statistics::{Counting, ProtectErrorCounts};
+use crate::statistics::ProtectErrorCounts;
 use crate::stream::{Slot, SrtcpCounter, Stream, TableFull};
 use crate::transform::{HeaderUse, Position, TagJob, carry_roc};
 
@@ -250,9 +250,7 @@ impl Sender {
 
         // Nothing below can fail.
         stream.rtp.mark_sent(index);
-        stream
-            .statistics
-            .count_packet(Plane::Rtp, packet.plain_len());
+        stream.count_packet(Plane::Rtp, packet.plain_len());
         place(key, &mut packet, source);
         if let Some(ids) = &elements {
             key.xor_elements(ids, packet.header_mut(), at);
@@ -302,7 +300,7 @@ impl Sender {
 
         // Nothing below can fail.
         stream.srtcp.mark_sent(index);
-        stream.statistics.count_packet(plane, packet.plain_len());
+        stream.count_packet(plane, packet.plain_len());
         place(key, &mut packet, source);
         packet.write_word(esrtcp_word(enciphers, at.index));
         Ok(seal(key, &mut packet, at, enciphers, tagger))
@@ -378,7 +376,7 @@ impl Sender {
         let stream = streams.admit(slot, ssrc, || new_stream(options));
         let full = |TableFull { most }| ProtectError::TooManyStreams { ssrc, most };
         let stream = stream.map_err(full)?;
-        stream.removed_under = None;
+        stream.take_back();
         Ok((key, stream))
     }
 }

@@ -1,14 +1,13 @@
 //! AES (FIPS 197) in the encrypting direction, and its counter mode.
 
-use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::Block;
 use super::cpu::{AesNi, Level};
 use super::vector::{Kernel, Lane, Vector};
-use super::width::one::sub_word;
+use super::width::one::expand;
 
 /// The round keys of AES: 9, 11 or 13 between the first and the last one.
-#[derive(Zeroize, ZeroizeOnDrop)]
 pub(super) struct RoundKeys<const MIDDLE: usize> {
     first: Block,
     middle: [Block; MIDDLE],
@@ -16,42 +15,22 @@ pub(super) struct RoundKeys<const MIDDLE: usize> {
 }
 
 impl<const MIDDLE: usize> RoundKeys<MIDDLE> {
-    /// The key expansion (§5.2), for a key of `NK` words.
+    /// The key expansion, for a key of `NK` words.
     fn expand<const NK: usize>(cpu: AesNi, key: &[u8]) -> Self {
-        const ROUND_CONSTANTS: [u32; 11] = [1, 2, 4, 8, 0x10, 0x20, 0x40, 0x80, 0x1b, 0x36, 0];
-        let mut words = Zeroizing::new([[0; 4]; 64]);
-        let mut group = Zeroizing::new([0; NK]);
-        for (word, bytes) in group.iter_mut().zip(key.as_chunks().0) {
-            *word = u32::from_le_bytes(*bytes);
-        }
-        for (words, constant) in words.chunks_mut(NK).zip(ROUND_CONSTANTS) {
-            for (bytes, word) in words.iter_mut().zip(*group) {
-                *bytes = word.to_le_bytes();
-            }
-            let [.., last] = group.as_slice() else { break };
-            let mut before = sub_word(cpu, last.rotate_right(8)) ^ constant;
-            for (at, word) in group.iter_mut().enumerate() {
-                if NK > 6 && at == 4 {
-                    before = sub_word(cpu, before);
-                }
-                *word ^= before;
-                before = *word;
-            }
-        }
-
         let mut keys = Self {
             first: [0; 16],
             middle: [[0; 16]; MIDDLE],
             last: [0; 16],
         };
+        let expanded = expand::<NK>(cpu, key);
         let Self {
             first,
             middle,
             last,
         } = &mut keys;
         let in_order = [first].into_iter().chain(middle).chain([last]);
-        for (key, words) in in_order.zip(words.as_chunks::<4>().0) {
-            key.copy_from_slice(words.as_flattened());
+        for (key, pairs) in in_order.zip(expanded.as_chunks::<2>().0) {
+            *key = block(*pairs);
         }
         keys
     }
@@ -78,6 +57,22 @@ impl<const MIDDLE: usize> RoundKeys<MIDDLE> {
         }
         blocks
     }
+}
+
+/// Slices are wiped as a whole, arrays byte by byte.
+impl<const MIDDLE: usize> Drop for RoundKeys<MIDDLE> {
+    fn drop(&mut self) {
+        self.first.as_mut_slice().zeroize();
+        self.middle.as_flattened_mut().zeroize();
+        self.last.as_mut_slice().zeroize();
+    }
+}
+
+impl<const MIDDLE: usize> ZeroizeOnDrop for RoundKeys<MIDDLE> {}
+
+/// Two pairs of words as they are in memory.
+fn block([low, high]: [u64; 2]) -> Block {
+    (u128::from(high) << 64 | u128::from(low)).to_le_bytes()
 }
 
 /// Round keys for one of the three sizes of key.

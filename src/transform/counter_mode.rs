@@ -3,14 +3,16 @@
 use super::{Position, SessionSalt};
 use crate::primitives::{BLOCK, BlockCipher};
 
+/// In this order: the salt is beside what every packet asks of the cipher.
+#[repr(C)]
 pub(super) struct CounterMode {
-    cipher: BlockCipher,
     salt: SessionSalt,
+    cipher: BlockCipher,
 }
 
 impl CounterMode {
     pub(super) fn new(cipher: BlockCipher, salt: SessionSalt) -> Self {
-        Self { cipher, salt }
+        Self { salt, cipher }
     }
 
     /// XORs the keystream of the packet at `at` onto what is behind its header.

@@ -9,9 +9,11 @@ use crate::layout::{EncryptedPortion, Laid, with_cryptex_portion};
 use crate::primitives::{BLOCK, BlockCipher, Gcm, is_truncation_of};
 use crate::suite::CryptoSuite;
 
+/// In this order: what every packet asks for is near the beginning.
+#[repr(C)]
 pub(crate) struct GcmTransform {
-    gcm: Gcm,
     salt: SessionSalt,
+    gcm: Gcm,
 }
 
 impl GcmTransform {
@@ -22,8 +24,8 @@ impl GcmTransform {
         let mut salt = Zeroizing::new([0; 12]);
         kdf.derive(plane, Purpose::Salt, r, &mut *salt);
         Self {
-            gcm: Gcm::new(cipher),
             salt: SessionSalt::of(&*salt),
+            gcm: Gcm::new(cipher),
         }
     }
 
@@ -129,13 +131,8 @@ mod tests {
                 key.copy_from_slice(&self.session_key.0);
             });
             GcmTransform {
+                salt: SessionSalt::of(&self.session_salt.0),
                 gcm: Gcm::new(cipher),
-                salt: SessionSalt(
-                    self.session_salt
-                        .0
-                        .iter()
-                        .fold(0, |sum, byte| sum << 8 | u128::from(*byte)),
-                ),
             }
         }
 

@@ -12,9 +12,11 @@ use crate::layout::{Laid, with_cryptex_portion};
 use crate::primitives::{HmacSha1, Message, SHA1_LEN, is_truncation_of};
 use crate::suite::CryptoSuite;
 
+/// In this order: what every packet asks for is near the beginning, since f8 takes more room than the other ciphers.
+#[repr(C)]
 pub(crate) struct HmacTransform {
-    cipher: Cipher,
     hmac: HmacSha1,
+    cipher: Cipher,
 }
 
 /// A code that is computed beside others (`batch`), and the tag that it is for.
@@ -52,8 +54,8 @@ impl HmacTransform {
         kdf.derive(plane, Purpose::Authentication, r, &mut *auth_key);
         let purposes = (Purpose::Encryption, Purpose::Salt);
         Self {
-            cipher: Cipher::derive(suite, kdf, plane, purposes, r),
             hmac: HmacSha1::new(&*auth_key),
+            cipher: Cipher::derive(suite, kdf, plane, purposes, r),
         }
     }
 
@@ -200,8 +202,8 @@ mod tests {
             });
             let salt = SessionSalt::of(&self.session_salt.0);
             HmacTransform {
-                cipher: Cipher::CounterMode(CounterMode::new(cipher, salt)),
                 hmac: HmacSha1::new(&self.auth_key.0),
+                cipher: Cipher::CounterMode(CounterMode::new(cipher, salt)),
             }
         }
     }
