@@ -246,6 +246,7 @@ impl<B: AsRef<[u8]>> Laid<B> {
     }
 
     /// The ESRTCP word; empty for SRTP.
+    #[inline(always)]
     pub(crate) fn word(&self) -> &[u8] {
         self.part(self.layout.word())
     }
@@ -265,6 +266,7 @@ impl<B: AsRef<[u8]>> Laid<B> {
     }
 
     /// The tag; `None` if the policy gave authentication up.
+    #[inline(always)]
     pub(crate) fn tag(&self) -> Option<&[u8]> {
         self.layout.tag().map(|range| self.part(range))
     }
@@ -318,19 +320,21 @@ impl<B: AsMut<[u8]>> Laid<B> {
     }
 
     /// The header and the ESRTCP word, which no cipher for payloads changes, and the payload between them.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn header_payload_and_word(&mut self) -> (&[u8], &mut [u8], &[u8]) {
         let Layout { header, plain, .. } = self.layout;
         let word = self.layout.word();
         let word = word.start - plain..word.end - plain;
-        let parts = self.bytes.as_mut().split_at_mut_checked(plain);
-        let parts = parts.and_then(|(plain, behind)| {
-            let (header, payload) = plain.split_at_mut_checked(header)?;
-            Some((&*header, payload, behind.get(word)?))
-        });
-        match parts {
-            Some(parts) => parts,
-            None => nowhere(),
+        // Slice by slice: three of them would be handed over in memory.
+        let Some((plain, behind)) = self.bytes.as_mut().split_at_mut_checked(plain) else {
+            return (nowhere(), nowhere(), nowhere());
+        };
+        let Some((header, payload)) = plain.split_at_mut_checked(header) else {
+            return (nowhere(), nowhere(), nowhere());
+        };
+        match behind.get(word) {
+            Some(word) => (header, payload, word),
+            None => (header, payload, nowhere()),
         }
     }
 

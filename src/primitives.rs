@@ -186,8 +186,20 @@ pub fn without_best_levels(levels: usize) -> &'static str {
 }
 
 /// Is `received` the beginning of `computed`, and not empty? In constant time for a given length of `received`.
-#[inline]
+#[inline(always)]
 pub(crate) fn is_truncation_of(received: &[u8], computed: &[u8]) -> bool {
+    /// For the lengths that tags have, which are then known beforehand.
+    #[inline(always)]
+    fn of_length<const N: usize>(received: &[u8], computed: &[u8]) -> Option<bool> {
+        let received: &[u8; N] = received.try_into().ok()?;
+        Some(are_equal(computed.first_chunk::<N>()?, received))
+    }
+    let known = of_length::<10>(received, computed)
+        .or_else(|| of_length::<16>(received, computed))
+        .or_else(|| of_length::<4>(received, computed));
+    if let Some(is_it) = known {
+        return is_it;
+    }
     match computed.get(..received.len()) {
         Some(computed) if !computed.is_empty() => are_equal(computed, received),
         _ => false,
@@ -195,7 +207,7 @@ pub(crate) fn is_truncation_of(received: &[u8], computed: &[u8]) -> bool {
 }
 
 /// Are the bytes the same? In constant time for given lengths.
-#[inline]
+#[inline(always)]
 pub(crate) fn are_equal(one: &[u8], other: &[u8]) -> bool {
     // Words at a time: `subtle` on slices pays for its barrier at every byte.
     let ((words, bytes), (other_words, other_bytes)) = (one.as_chunks(), other.as_chunks());

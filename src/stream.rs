@@ -280,20 +280,31 @@ impl RtpProgress {
     /// What the sequence number of a received packet may stand for (RFC 3711 §3.3.1), before anything about it is proven.
     #[inline(always)]
     pub(crate) fn admit(&self, claim: Claim) -> Result<Guesses, NotAdmitted> {
+        match self.estimate(claim) {
+            Some(Ok(index)) => Ok([Some(index), None, None, None]),
+            Some(Err(why)) => Err(why),
+            None => self.without_replays(claim.first_guesses(self.pending_roc)),
+        }
+    }
+
+    /// The same, where it may stand for one index alone: the stream is under way, and the packet belongs where it has come.
+    #[inline(always)]
+    pub(crate) fn estimate(&self, claim: Claim) -> Option<Result<PacketIndex, NotAdmitted>> {
         let reached = match claim.roc {
             RocClaim::Carried(_) => None,
             RocClaim::Estimated => self.highest(),
             RocClaim::EstimatedBetween => self.reached(),
         };
-        if let (None, Some(reached)) = (self.pending_roc, reached) {
-            let index = reached.estimate(claim.seq);
-            let index = index.map_err(NotAdmitted::OutOfRange)?;
-            return match self.check(index) {
-                Ok(()) => Ok([Some(index), None, None, None]),
+        let (None, Some(reached)) = (self.pending_roc, reached) else {
+            return None;
+        };
+        Some(match reached.estimate(claim.seq) {
+            Err(end) => Err(NotAdmitted::OutOfRange(end)),
+            Ok(index) => match self.check(index) {
+                Ok(()) => Ok(index),
                 Err(refused) => Err(NotAdmitted::Refused(refused, index)),
-            };
-        }
-        self.without_replays(claim.first_guesses(self.pending_roc))
+            },
+        })
     }
 
     /// The same, where it need not be inlined.

@@ -133,7 +133,7 @@ impl SessionKey for Transform {
 impl Transform {
     /// Protects the plain packet in `packet`, whose ESRTCP word and MKI are written: enciphers the payload if
     /// `enciphered`, and writes the tag.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn seal(&self, packet: &mut Laid<&mut [u8]>, at: Position, enciphered: bool) {
         match self {
             Self::Hmac(transform) => transform.seal(packet, at, enciphered),
@@ -189,7 +189,7 @@ impl Transform {
     }
 
     /// Does `packet` belong at `at`? Reads only.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn verify(
         &self,
         packet: &Laid<&[u8]>,

@@ -8,21 +8,32 @@ use crate::transform::cryptex_profile;
 
 impl Receiver {
     /// Deciphers a packet that was accepted, and returns its plain form.
+    #[inline(always)]
     pub(super) fn decipher<'p>(&mut self, opened: &Opened, packet: &'p mut [u8]) -> &'p mut [u8] {
-        use EncryptedPortion as Portion;
         let plain = packet.get_mut(..opened.plain).unwrap_or_default();
         let deciphered = match opened.portion {
+            EncryptedPortion::Payload => self.decipher_payload(opened, plain),
+            EncryptedPortion::Nothing => Some(()),
+            _ => self.decipher_more(opened, plain),
+        };
+        match deciphered {
+            Some(()) => plain,
+            // Never met: the packet was laid out and verified with key and header. If it were, ciphertext would not pass for plaintext.
+            None => Default::default(),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn decipher_more(&mut self, opened: &Opened, plain: &mut [u8]) -> Option<()> {
+        use EncryptedPortion as Portion;
+        match opened.portion {
             Portion::Payload | Portion::PayloadThoughCryptexIsRequired => {
                 self.decipher_payload(opened, plain)
             }
             Portion::Nothing => Some(()),
             Portion::PayloadAndElements => self.decipher_elements(opened, plain),
             Portion::Cryptex => self.decipher_cryptex(opened, plain),
-        };
-        match deciphered {
-            Some(()) => plain,
-            // Never met: the packet was laid out and verified with key and header. If it were, ciphertext would not pass for plaintext.
-            None => Default::default(),
         }
     }
 

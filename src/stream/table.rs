@@ -64,15 +64,21 @@ impl<S> StreamTable<S> {
         }
     }
 
+    /// The same to be changed.
+    #[inline]
+    pub(crate) fn at_mut(&mut self, slot: Slot) -> Option<&mut S> {
+        match slot {
+            Slot::Known(at) => self.streams.get_mut(at).map(|(_, stream)| stream.as_mut()),
+            Slot::New(_) => None,
+        }
+    }
+
     pub(crate) fn get(&self, ssrc: u32) -> Option<&S> {
         self.at(self.find(ssrc))
     }
 
     pub(crate) fn get_mut(&mut self, ssrc: u32) -> Option<&mut S> {
-        match self.find(ssrc) {
-            Slot::Known(at) => self.streams.get_mut(at).map(|(_, stream)| stream.as_mut()),
-            Slot::New(_) => None,
-        }
+        self.at_mut(self.find(ssrc))
     }
 
     /// The stream at `slot`, made by `new` if it is not known and there is room.

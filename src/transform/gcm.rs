@@ -29,7 +29,7 @@ impl GcmTransform {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn seal(&self, packet: &mut Laid<&mut [u8]>, at: Position, enciphered: bool) {
         let nonce = self.nonce(at);
         let tag = if enciphered {
@@ -50,7 +50,7 @@ impl GcmTransform {
         packet.write_tag(&tag);
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn verify(
         &self,
         packet: &Laid<&[u8]>,
@@ -64,7 +64,7 @@ impl GcmTransform {
         Authentic::verified(at, is_truncation_of(packet.tag()?, &tag))
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn decipher(&self, plain: &mut [u8], header: usize, at: Position) {
         if let Some(payload) = plain.get_mut(header..) {
             self.gcm.xor_keystream(self.nonce(at), payload);
@@ -73,6 +73,7 @@ impl GcmTransform {
 
     /// The associated data is the header and, in SRTCP, the ESRTCP word (RFC 7714 §8.2, §9.2); of SRTCP that is
     /// not enciphered, all of the packet and the word (§9.3).
+    #[inline(always)]
     fn tag<B: AsRef<[u8]>>(&self, packet: &Laid<B>, nonce: u128, enciphered: bool) -> [u8; BLOCK] {
         let (aad, ciphertext) = if enciphered {
             (packet.header(), packet.payload())

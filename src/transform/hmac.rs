@@ -59,7 +59,7 @@ impl HmacTransform {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn seal(&self, packet: &mut Laid<&mut [u8]>, at: Position, enciphered: bool) {
         self.encipher(packet, at, enciphered);
         self.write_tag(packet, at);
@@ -118,7 +118,7 @@ impl HmacTransform {
         self.write_tag(packet, at);
     }
 
-    #[inline]
+    #[inline(always)]
     fn write_tag(&self, packet: &mut Laid<&mut [u8]>, at: Position) {
         if packet.has_tag() {
             let code = self.code(packet, at);
@@ -126,7 +126,7 @@ impl HmacTransform {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn verify(&self, packet: &Laid<&[u8]>, at: Position) -> Option<Authentic> {
         match packet.tag() {
             None => Some(Authentic::waived(at)),
@@ -148,7 +148,7 @@ impl HmacTransform {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn decipher(&self, plain: &mut [u8], header: usize, at: Position) {
         self.cipher.xor_keystream(plain, header, at);
     }
