@@ -135,8 +135,16 @@ impl BlockCipher {
     ///
     /// SRTP starts it at a multiple of 2^16 and gives
     /// a packet at most 2^16 blocks, GCM starts its 32 bits at 2: neither carries into the nonce.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn xor_keystream(&self, first: u128, data: &mut [u8]) {
+        match self {
+            Self::Vector(aes) => aes.xor_keystream(first, data),
+            _ => self.xor_keystream_portably(first, data),
+        }
+    }
+
+    #[inline(never)]
+    fn xor_keystream_portably(&self, first: u128, data: &mut [u8]) {
         match self {
             Self::Vector(aes) => aes.xor_keystream(first, data),
             Self::Aes128(aes) => xor_keystream(aes, first, data),
@@ -194,10 +202,10 @@ pub(crate) fn is_truncation_of(received: &[u8], computed: &[u8]) -> bool {
         let received: &[u8; N] = received.try_into().ok()?;
         Some(are_equal(computed.first_chunk::<N>()?, received))
     }
-    let known = of_length::<10>(received, computed)
-        .or_else(|| of_length::<16>(received, computed))
-        .or_else(|| of_length::<4>(received, computed));
-    if let Some(is_it) = known {
+    if let Some(is_it) = of_length::<10>(received, computed) {
+        return is_it;
+    }
+    if let Some(is_it) = of_length::<16>(received, computed) {
         return is_it;
     }
     match computed.get(..received.len()) {

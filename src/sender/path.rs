@@ -12,7 +12,7 @@ use crate::layout::{EncryptedPortion, Laid, Layout, Trailer, esrtcp_word};
 use crate::replay::Refused;
 use crate::ring::RingKey;
 use crate::statistics::ProtectErrorCounts;
-use crate::stream::{Slot, SrtcpCounter, Stream, TableFull};
+use crate::stream::{Slot, SrtcpCounter, Stream, StreamTable, TableFull};
 use crate::transform::{HeaderUse, Position, TagJob, carry_roc};
 
 type SendStream = Stream<SrtcpCounter, ProtectErrorCounts>;
@@ -82,53 +82,52 @@ impl Sender {
         out: &mut [u8],
         job: &mut Option<TagJob>,
     ) -> Result<usize, ProtectError> {
-        let sealed = match plane {
-            Plane::Rtp => self.seal_rtp(source, out, job),
-            Plane::Rtcp => self.seal_rtcp(source, out, job),
-        };
-        match sealed {
+        match self.seal(plane, source, out, job) {
             Ok(total) => Ok(total),
-            Err(error) => self.refuse(plane, source, out, error),
+            Err(error) => Err(self.refuse(plane, source, out, error)),
         }
     }
 
     /// What [`protect`](Self::protect) does; returns the length of the protected packet.
+    #[inline(never)]
     pub(crate) fn protect_alone(
         &mut self,
         plane: Plane,
         source: Source<'_>,
         out: &mut [u8],
     ) -> Result<usize, ProtectError> {
+        self.protect(plane, source, out).map(|packet| packet.len())
+    }
+
+    /// Where the plane is known, in one piece of code.
+    #[inline(always)]
+    pub(super) fn protect<'b>(
+        &mut self,
+        plane: Plane,
+        source: Source<'_>,
+        out: &'b mut [u8],
+    ) -> Result<&'b mut [u8], ProtectError> {
+        match self.seal(plane, source, out, &mut Now) {
+            Ok(total) => Ok(out.get_mut(..total).unwrap_or_default()),
+            Err(error) => Err(self.refuse(plane, source, out, error)),
+        }
+    }
+
+    #[inline(always)]
+    fn seal(
+        &mut self,
+        plane: Plane,
+        source: Source<'_>,
+        out: &mut [u8],
+        tagger: &mut impl Tagger,
+    ) -> Result<usize, ProtectError> {
         match plane {
-            Plane::Rtp => self.protect_rtp_alone(source, out),
-            Plane::Rtcp => self.protect_rtcp_alone(source, out),
+            Plane::Rtp => self.seal_rtp(source, out, tagger),
+            Plane::Rtcp => self.seal_rtcp(source, out, tagger),
         }
     }
 
-    #[inline(never)]
-    fn protect_rtp_alone(
-        &mut self,
-        source: Source<'_>,
-        out: &mut [u8],
-    ) -> Result<usize, ProtectError> {
-        match self.seal_rtp(source, out, &mut Now) {
-            Ok(total) => Ok(total),
-            Err(error) => self.refuse(Plane::Rtp, source, out, error),
-        }
-    }
-
-    #[inline(never)]
-    fn protect_rtcp_alone(
-        &mut self,
-        source: Source<'_>,
-        out: &mut [u8],
-    ) -> Result<usize, ProtectError> {
-        match self.seal_rtcp(source, out, &mut Now) {
-            Ok(total) => Ok(total),
-            Err(error) => self.refuse(Plane::Rtcp, source, out, error),
-        }
-    }
-
+    /// Counts a packet that is refused.
     #[cold]
     #[inline(never)]
     fn refuse(
@@ -137,21 +136,10 @@ impl Sender {
         source: Source<'_>,
         out: &[u8],
         error: ProtectError,
-    ) -> Result<usize, ProtectError> {
+    ) -> ProtectError {
         let packet = plain_packet(source, out, 0).unwrap_or_default();
         self.context.count_error(plane, packet, &error);
-        Err(error)
-    }
-
-    #[inline(always)]
-    pub(super) fn protect<'b>(
-        &mut self,
-        plane: Plane,
-        source: Source<'_>,
-        out: &'b mut [u8],
-    ) -> Result<&'b mut [u8], ProtectError> {
-        let total = self.protect_alone(plane, source, out)?;
-        Ok(out.get_mut(..total).unwrap_or_default())
+        error
     }
 
     pub(super) fn protect_vec(
@@ -373,18 +361,33 @@ impl Sender {
         if key.usage().is_expired() {
             return Err(ProtectError::KeyExpired);
         }
-        let stream = streams.admit(slot, ssrc, || new_stream(options));
-        let full = |TableFull { most }| ProtectError::TooManyStreams { ssrc, most };
-        let stream = stream.map_err(full)?;
+        let at = match slot {
+            Slot::Known(at) => at,
+            Slot::New(at) => {
+                begin(streams, slot, ssrc, options)?;
+                at
+            }
+        };
+        let most = options.most_streams;
+        let stream = streams.at_mut(Slot::Known(at));
+        let stream = stream.ok_or(ProtectError::TooManyStreams { ssrc, most })?;
         stream.take_back();
         Ok((key, stream))
     }
 }
 
+/// Makes the stream that belongs at `slot`, if there is room for it.
 #[cold]
 #[inline(never)]
-fn new_stream(options: &Options) -> SendStream {
-    Stream::new(options.window)
+fn begin(
+    streams: &mut StreamTable<SendStream>,
+    slot: Slot,
+    ssrc: u32,
+    options: &Options,
+) -> Result<(), ProtectError> {
+    let stream = streams.admit(slot, ssrc, || Stream::new(options.window));
+    let full = |TableFull { most }| ProtectError::TooManyStreams { ssrc, most };
+    stream.map(|_| ()).map_err(full)
 }
 
 /// The bytes of the plain packet, which becomes `overhead` bytes longer.
