@@ -57,20 +57,28 @@ impl<const MIDDLE: usize> RoundKeys<MIDDLE> {
     }
 
     #[inline(always)]
-    pub(super) fn encrypt<V: Vector, const N: usize>(
+    pub(super) fn encrypt<V: Vector, const N: usize>(&self, cpu: V::Cpu, blocks: [V; N]) -> [V; N] {
+        self.encrypt_beside(cpu, blocks, &mut ())
+    }
+
+    /// The same, with work done between the rounds.
+    #[inline(always)]
+    pub(super) fn encrypt_beside<V: Vector, const N: usize>(
         &self,
         cpu: V::Cpu,
         mut blocks: [V; N],
+        beside: &mut impl Beside,
     ) -> [V; N] {
         let key = V::broadcast(cpu, &self.first);
         for block in &mut blocks {
             *block = block.xor(key);
         }
-        for key in &self.middle {
+        for (n, key) in self.middle.iter().enumerate() {
             let key = V::broadcast(cpu, key);
             for block in &mut blocks {
                 *block = block.aes_round(key);
             }
+            beside.step(n);
         }
         let key = V::broadcast(cpu, &self.last);
         for block in &mut blocks {
@@ -78,6 +86,17 @@ impl<const MIDDLE: usize> RoundKeys<MIDDLE> {
         }
         blocks
     }
+}
+
+/// Work for units of the CPU that the rounds of AES leave idle.
+pub(super) trait Beside {
+    /// Some of it: it is called 9 times and more. Always inlined.
+    fn step(&mut self, n: usize);
+}
+
+impl Beside for () {
+    #[inline(always)]
+    fn step(&mut self, _: usize) {}
 }
 
 /// Round keys for one of the three sizes of key.

@@ -27,8 +27,12 @@ pub(super) trait Vector: Copy {
     fn splat(cpu: Self::Cpu, lane: Lane) -> Self;
     /// In the first lane, and zeros elsewhere.
     fn from_lane(cpu: Self::Cpu, lane: Lane) -> Self;
+    /// With this in place of lane `n`.
+    fn with_lane(self, n: usize, lane: Lane) -> Self;
     /// The first lane.
     fn first(self) -> Block;
+    /// The last lane in place of the first one.
+    fn last_first(self) -> Self;
     /// 0, 1, 2, 3 as little-endian numbers.
     fn numbers(cpu: Self::Cpu) -> Self;
 

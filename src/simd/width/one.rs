@@ -76,6 +76,16 @@ impl Vector for One {
     }
 
     #[inline(always)]
+    fn with_lane(self, _: usize, lane: Lane) -> Self {
+        Self(lane.0)
+    }
+
+    #[inline(always)]
+    fn last_first(self) -> Self {
+        self
+    }
+
+    #[inline(always)]
     fn numbers(_: AesNi) -> Self {
         Self(intrinsics!(_mm_setzero_si128()))
     }

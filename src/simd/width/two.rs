@@ -81,6 +81,21 @@ impl Vector for Two {
     }
 
     #[inline(always)]
+    fn with_lane(self, n: usize, lane: Lane) -> Self {
+        Self(intrinsics!(match n {
+            0 => _mm256_inserti128_si256::<0>(self.0, lane.0),
+            _ => _mm256_inserti128_si256::<1>(self.0, lane.0),
+        }))
+    }
+
+    #[inline(always)]
+    fn last_first(self) -> Self {
+        Self(intrinsics!(_mm256_zextsi128_si256(
+            _mm256_extracti128_si256::<1>(self.0)
+        )))
+    }
+
+    #[inline(always)]
     fn numbers(_: Vaes256) -> Self {
         Self(intrinsics!(_mm256_set_epi64x(0, 1, 0, 0)))
     }
