@@ -39,7 +39,7 @@ pub(super) trait Vector: Copy {
     /// Whole vectors of `data`, and less than one.
     fn split(data: &[u8]) -> (&[Self::Bytes], &[u8]);
     fn split_mut(data: &mut [u8]) -> (&mut [Self::Bytes], &mut [u8]);
-    /// Loads less than a vector, and zeros behind.
+    /// Loads a vector at most, and zeros behind.
     fn load_part(cpu: Self::Cpu, bytes: &[u8]) -> Self;
     /// Stores less than a vector. Returns what was stored, and zeros behind.
     fn store_part(self, bytes: &mut [u8]) -> Self;

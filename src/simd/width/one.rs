@@ -6,7 +6,8 @@ use super::super::Block;
 use super::super::aes::Keys;
 use super::super::cpu::AesNi;
 use super::super::vector::{Kernel, Lane, Vector};
-use super::{intrinsics, keep, load_part};
+use super::{intrinsics, load_part, ones};
+use crate::primitives::copy_short;
 
 #[derive(Clone, Copy)]
 pub(crate) struct One(__m128i);
@@ -107,10 +108,15 @@ impl Vector for One {
 
     #[inline(always)]
     fn store_part(self, bytes: &mut [u8]) -> Self {
+        let ones = ones::<BYTES>(bytes.len());
+        let kept = Self(intrinsics!(_mm_and_si128(
+            self.0,
+            _mm_loadu_si128(ones.as_ptr().cast())
+        )));
         let mut whole = [0; BYTES];
-        self.store(&mut whole);
-        keep(&mut whole, bytes);
-        Self(intrinsics!(_mm_loadu_si128(whole.as_ptr().cast())))
+        kept.store(&mut whole);
+        copy_short(bytes, &whole);
+        kept
     }
 
     #[inline(always)]
