@@ -10,7 +10,7 @@ mod hmac_sha1;
 use aes::cipher::{Array, BlockCipherEncrypt, InnerIvInit, KeyInit, StreamCipherCore, consts::U16};
 use aes::{Aes128Enc, Aes192Enc, Aes256Enc};
 use subtle::ConstantTimeEq;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 pub(crate) use gcm::{Beside, Gcm};
 pub(crate) use hmac_sha1::{HmacSha1, Keyed, Message, State as Sha1State, codes, is_worth_it};
@@ -21,6 +21,15 @@ use crate::simd;
 pub(crate) const BLOCK: usize = 16;
 /// Bytes that HMAC-SHA1 gives before truncation, and of its session key (RFC 3711 §5.2).
 pub(crate) const SHA1_LEN: usize = 20;
+
+/// Bytes that are wiped when dropped, all at once: `Zeroizing` wipes an array byte by byte.
+struct Wiped<const N: usize>([u8; N]);
+
+impl<const N: usize> Drop for Wiped<N> {
+    fn drop(&mut self) {
+        self.0.as_mut_slice().zeroize();
+    }
+}
 
 /// A block cipher under its key, in the encrypting direction, the only one that SRTP has.
 pub(crate) enum BlockCipher {
@@ -73,6 +82,12 @@ impl BlockCipher {
         Self::on(simd::Level::best(), algorithm, fill)
     }
 
+    /// The same for keystreams of packets that HMAC-SHA1 authenticates.
+    pub(crate) fn beside_sha1(algorithm: Algorithm, fill: impl FnOnce(&mut [u8])) -> Self {
+        let level = simd::Level::best().map(simd::Level::beside_sha1);
+        Self::on(level, algorithm, fill)
+    }
+
     /// The same for the vector units of a level, if they have the algorithm, or without one for RustCrypto.
     pub(crate) fn on(
         level: Option<simd::Level>,
@@ -85,8 +100,8 @@ impl BlockCipher {
             key
         }
         if let Some(level) = level.filter(|_| algorithm.is_aes()) {
-            let mut key = Zeroizing::new([0; 32]);
-            let key = key.get_mut(..algorithm.key_len()).unwrap_or_default();
+            let mut key = Wiped([0; 32]);
+            let key = key.0.get_mut(..algorithm.key_len()).unwrap_or_default();
             fill(key);
             return Self::Vector(simd::Aes::new(level, key));
         }
@@ -129,6 +144,17 @@ impl BlockCipher {
             Self::Aes256(aes) => xor_keystream(aes, first, data),
             #[cfg(feature = "aria")]
             Self::Aria128(_) | Self::Aria256(_) => self.xor_keystream_aside(first, data),
+        }
+    }
+}
+
+impl BlockCipher {
+    /// The same behind the first `header` bytes of `packet`, which stay as they are, in a way that is better before a hash of the packet.
+    #[inline(always)]
+    pub(crate) fn xor_keystream_behind(&self, first: u128, packet: &mut [u8], header: usize) {
+        match self {
+            Self::Vector(aes) => aes.xor_keystream_behind(first, packet, header),
+            _ => self.xor_keystream(first, packet.get_mut(header..).unwrap_or_default()),
         }
     }
 }

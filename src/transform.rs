@@ -202,12 +202,12 @@ impl Transform {
         }
     }
 
-    /// Deciphers the payload of an enciphered packet that was [`verify`](Self::verify)ed.
+    /// Deciphers what is behind the first `header` bytes of an enciphered packet that was [`verify`](Self::verify)ed.
     #[inline(always)]
-    pub(crate) fn decipher(&self, header: &[u8], payload: &mut [u8], at: Position) {
+    pub(crate) fn decipher(&self, plain: &mut [u8], header: usize, at: Position) {
         match self {
-            Self::Hmac(transform) => transform.decipher(header, payload, at),
-            Self::Gcm(transform) => transform.decipher(payload, at),
+            Self::Hmac(transform) => transform.decipher(plain, header, at),
+            Self::Gcm(transform) => transform.decipher(plain, header, at),
         }
     }
 }

@@ -6,9 +6,9 @@ use core::slice;
 
 use sha1::block_api::compress;
 use subtle::ConstantTimeEq;
-use zeroize::{ZeroizeOnDrop, Zeroizing};
+use zeroize::ZeroizeOnDrop;
 
-use super::{SHA1_LEN, copy_short};
+use super::{SHA1_LEN, Wiped, copy_short};
 use crate::simd::{self, ShaNi};
 
 pub(crate) use side_by_side::{Message, codes, is_worth_it};
@@ -49,16 +49,16 @@ impl HmacSha1 {
 
     /// The same for the CPU's instructions for SHA-1 or, without them, for RustCrypto.
     fn on(sha_ni: Option<ShaNi>, key: &[u8]) -> Self {
-        let mut block = Zeroizing::new([0; BLOCK]);
-        if let Some(room) = block.get_mut(..key.len()) {
+        let mut block = Wiped([0; BLOCK]);
+        if let Some(room) = block.0.get_mut(..key.len()) {
             room.copy_from_slice(key);
-        } else if let Some(room) = block.first_chunk_mut() {
+        } else if let Some(room) = block.0.first_chunk_mut() {
             *room = hash(INITIAL, { End::EMPTY }.padded(0, key, &[]));
         }
         let absorbed = |pad: u8| {
-            let padded = Zeroizing::new(block.map(|byte| byte ^ pad));
+            let padded = Wiped(block.0.map(|byte| byte ^ pad));
             let mut state = INITIAL;
-            compress(&mut state, slice::from_ref(&*padded));
+            compress(&mut state, slice::from_ref(&padded.0));
             state
         };
         Self {

@@ -33,9 +33,9 @@ impl Receiver {
             _ => &mut self.context.ring,
         };
         let key = ring.get_mut(opened.key)?;
-        let (header, payload) = plain.split_at_mut_checked(opened.header)?;
+        plain.get(opened.header..)?;
         let transform = key.transform(opened.at);
-        transform.decipher(header, payload, opened.at);
+        transform.decipher(plain, opened.header, opened.at);
         Some(())
     }
 
@@ -48,8 +48,8 @@ impl Receiver {
             _ => &mut self.context.ring,
         };
         let transform = ring.get_mut(opened.key)?.transform(opened.at);
-        with_cryptex_portion(plain, |clear, portion| {
-            transform.decipher(clear, portion, opened.at);
+        with_cryptex_portion(plain, |plain, clear| {
+            transform.decipher(plain, clear, opened.at);
         })?;
         write_extension_profile(plain, cryptex_profile(plain)?);
         Some(())

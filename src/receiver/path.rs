@@ -80,7 +80,7 @@ impl Receiver {
     /// decides nothing: who knows the code has it compared by [`unprotect_by_code`](Self::unprotect_by_code).
     pub(crate) fn foresee(&self, plane: Plane, packet: &[u8]) -> Option<TagJob> {
         let formats = &self.context.formats;
-        if formats.rtp.aead || packet.len() < WORTH_FORESEEING {
+        if formats.rtp.is_aead() || packet.len() < WORTH_FORESEEING {
             return None;
         }
         let (laid, at) = match plane {

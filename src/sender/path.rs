@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use super::Sender;
+use crate::builder::Options;
 use crate::context::Context;
 use crate::error::{HeaderError, ProtectError};
 use crate::header::{MAX_PACKET, Plane, RTCP_FIXED, RtpHeader, rtcp_ssrc};
@@ -10,7 +11,7 @@ use crate::index::{OutOfRange, PacketIndex};
 use crate::layout::{EncryptedPortion, Laid, Layout, Trailer, esrtcp_word};
 use crate::replay::Refused;
 use crate::ring::RingKey;
-use crate::statistics::{Counting, ProtectErrorCounts};
+use crate::statistics::ProtectErrorCounts;
 use crate::stream::{Slot, SrtcpCounter, Stream, TableFull};
 use crate::transform::{HeaderUse, Position, TagJob, carry_roc};
 
@@ -81,12 +82,14 @@ impl Sender {
         out: &mut [u8],
         job: &mut Option<TagJob>,
     ) -> Result<usize, ProtectError> {
-        let sealed = self.seal(plane, source, out, job);
-        if let Err(error) = &sealed {
-            let packet = plain_packet(source, out, 0).unwrap_or_default();
-            self.context.count_error(plane, packet, error);
+        let sealed = match plane {
+            Plane::Rtp => self.seal_rtp(source, out, job),
+            Plane::Rtcp => self.seal_rtcp(source, out, job),
+        };
+        match sealed {
+            Ok(total) => Ok(total),
+            Err(error) => self.refuse(plane, source, out, error),
         }
-        sealed
     }
 
     /// What [`protect`](Self::protect) does; returns the length of the protected packet.
@@ -96,37 +99,59 @@ impl Sender {
         source: Source<'_>,
         out: &mut [u8],
     ) -> Result<usize, ProtectError> {
-        self.protect(plane, source, out).map(|packet| packet.len())
-    }
-
-    #[inline(always)]
-    fn seal(
-        &mut self,
-        plane: Plane,
-        source: Source<'_>,
-        out: &mut [u8],
-        tagger: &mut impl Tagger,
-    ) -> Result<usize, ProtectError> {
         match plane {
-            Plane::Rtp => self.seal_rtp(source, out, tagger),
-            Plane::Rtcp => self.seal_rtcp(source, out, tagger),
+            Plane::Rtp => self.protect_rtp_alone(source, out),
+            Plane::Rtcp => self.protect_rtcp_alone(source, out),
         }
     }
 
+    #[inline(never)]
+    fn protect_rtp_alone(
+        &mut self,
+        source: Source<'_>,
+        out: &mut [u8],
+    ) -> Result<usize, ProtectError> {
+        match self.seal_rtp(source, out, &mut Now) {
+            Ok(total) => Ok(total),
+            Err(error) => self.refuse(Plane::Rtp, source, out, error),
+        }
+    }
+
+    #[inline(never)]
+    fn protect_rtcp_alone(
+        &mut self,
+        source: Source<'_>,
+        out: &mut [u8],
+    ) -> Result<usize, ProtectError> {
+        match self.seal_rtcp(source, out, &mut Now) {
+            Ok(total) => Ok(total),
+            Err(error) => self.refuse(Plane::Rtcp, source, out, error),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn refuse(
+        &mut self,
+        plane: Plane,
+        source: Source<'_>,
+        out: &[u8],
+        error: ProtectError,
+    ) -> Result<usize, ProtectError> {
+        let packet = plain_packet(source, out, 0).unwrap_or_default();
+        self.context.count_error(plane, packet, &error);
+        Err(error)
+    }
+
+    #[inline(always)]
     pub(super) fn protect<'b>(
         &mut self,
         plane: Plane,
         source: Source<'_>,
         out: &'b mut [u8],
     ) -> Result<&'b mut [u8], ProtectError> {
-        match self.seal(plane, source, out, &mut Now) {
-            Ok(total) => Ok(out.get_mut(..total).unwrap_or_default()),
-            Err(error) => {
-                let packet = plain_packet(source, out, 0).unwrap_or_default();
-                self.context.count_error(plane, packet, &error);
-                Err(error)
-            }
-        }
+        let total = self.protect_alone(plane, source, out)?;
+        Ok(out.get_mut(..total).unwrap_or_default())
     }
 
     pub(super) fn protect_vec(
@@ -140,9 +165,7 @@ impl Sender {
             Plane::Rtcp => self.rtcp_overhead(),
         };
         packet.resize(len + overhead, 0);
-        let sealed = self
-            .protect(plane, Source::InPlace(len), packet)
-            .map(|packet| packet.len());
+        let sealed = self.protect_alone(plane, Source::InPlace(len), packet);
         packet.truncate(sealed.unwrap_or(len));
         sealed.map(|_| ())
     }
@@ -227,9 +250,7 @@ impl Sender {
 
         // Nothing below can fail.
         stream.rtp.mark_sent(index);
-        stream
-            .statistics
-            .count_packet(Plane::Rtp, packet.plain_len());
+        stream.count_packet(Plane::Rtp, packet.plain_len());
         place(key, &mut packet, source);
         if let Some(ids) = &elements {
             key.xor_elements(ids, packet.header_mut(), at);
@@ -279,7 +300,7 @@ impl Sender {
 
         // Nothing below can fail.
         stream.srtcp.mark_sent(index);
-        stream.statistics.count_packet(plane, packet.plain_len());
+        stream.count_packet(plane, packet.plain_len());
         place(key, &mut packet, source);
         packet.write_word(esrtcp_word(enciphers, at.index));
         Ok(seal(key, &mut packet, at, enciphers, tagger))
@@ -334,6 +355,7 @@ impl Sender {
     }
 
     /// The selected key, if it is not used up, and the stream at `slot`, if there is room for it.
+    #[inline(always)]
     fn key_and_stream(
         &mut self,
         slot: Slot,
@@ -351,12 +373,18 @@ impl Sender {
         if key.usage().is_expired() {
             return Err(ProtectError::KeyExpired);
         }
-        let stream = streams.admit(slot, ssrc, || Stream::new(options.window));
+        let stream = streams.admit(slot, ssrc, || new_stream(options));
         let full = |TableFull { most }| ProtectError::TooManyStreams { ssrc, most };
         let stream = stream.map_err(full)?;
-        stream.removed_under = None;
+        stream.take_back();
         Ok((key, stream))
     }
+}
+
+#[cold]
+#[inline(never)]
+fn new_stream(options: &Options) -> SendStream {
+    Stream::new(options.window)
 }
 
 /// The bytes of the plain packet, which becomes `overhead` bytes longer.

@@ -1,14 +1,13 @@
 //! AES (FIPS 197) in the encrypting direction, and its counter mode.
 
-use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::Block;
 use super::cpu::{AesNi, Level};
 use super::vector::{Kernel, Lane, Vector};
-use super::width::one::sub_word;
+use super::width::one::expand;
 
 /// The round keys of AES: 9, 11 or 13 between the first and the last one.
-#[derive(Zeroize, ZeroizeOnDrop)]
 pub(super) struct RoundKeys<const MIDDLE: usize> {
     first: Block,
     middle: [Block; MIDDLE],
@@ -16,42 +15,22 @@ pub(super) struct RoundKeys<const MIDDLE: usize> {
 }
 
 impl<const MIDDLE: usize> RoundKeys<MIDDLE> {
-    /// The key expansion (§5.2), for a key of `NK` words.
+    /// The key expansion, for a key of `NK` words.
     fn expand<const NK: usize>(cpu: AesNi, key: &[u8]) -> Self {
-        const ROUND_CONSTANTS: [u32; 11] = [1, 2, 4, 8, 0x10, 0x20, 0x40, 0x80, 0x1b, 0x36, 0];
-        let mut words = Zeroizing::new([[0; 4]; 64]);
-        let mut group = Zeroizing::new([0; NK]);
-        for (word, bytes) in group.iter_mut().zip(key.as_chunks().0) {
-            *word = u32::from_le_bytes(*bytes);
-        }
-        for (words, constant) in words.chunks_mut(NK).zip(ROUND_CONSTANTS) {
-            for (bytes, word) in words.iter_mut().zip(*group) {
-                *bytes = word.to_le_bytes();
-            }
-            let [.., last] = group.as_slice() else { break };
-            let mut before = sub_word(cpu, last.rotate_right(8)) ^ constant;
-            for (at, word) in group.iter_mut().enumerate() {
-                if NK > 6 && at == 4 {
-                    before = sub_word(cpu, before);
-                }
-                *word ^= before;
-                before = *word;
-            }
-        }
-
         let mut keys = Self {
             first: [0; 16],
             middle: [[0; 16]; MIDDLE],
             last: [0; 16],
         };
+        let expanded = expand::<NK>(cpu, key);
         let Self {
             first,
             middle,
             last,
         } = &mut keys;
         let in_order = [first].into_iter().chain(middle).chain([last]);
-        for (key, words) in in_order.zip(words.as_chunks::<4>().0) {
-            key.copy_from_slice(words.as_flattened());
+        for (key, pairs) in in_order.zip(expanded.as_chunks::<2>().0) {
+            *key = block(*pairs);
         }
         keys
     }
@@ -97,6 +76,22 @@ pub(super) trait Beside {
 impl Beside for () {
     #[inline(always)]
     fn step(&mut self, _: usize) {}
+}
+
+/// Slices are wiped as a whole, arrays byte by byte.
+impl<const MIDDLE: usize> Drop for RoundKeys<MIDDLE> {
+    fn drop(&mut self) {
+        self.first.as_mut_slice().zeroize();
+        self.middle.as_flattened_mut().zeroize();
+        self.last.as_mut_slice().zeroize();
+    }
+}
+
+impl<const MIDDLE: usize> ZeroizeOnDrop for RoundKeys<MIDDLE> {}
+
+/// Two pairs of words as they are in memory.
+fn block([low, high]: [u64; 2]) -> Block {
+    (u128::from(high) << 64 | u128::from(low)).to_le_bytes()
 }
 
 /// Round keys for one of the three sizes of key.
@@ -158,9 +153,21 @@ impl Aes {
 
     /// XORs the counter-mode keystream that begins at counter block `first`, a big-endian number, onto `data`. The lower 32 bits count, and must not
     /// come to their end.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn xor_keystream(&self, first: u128, data: &mut [u8]) {
-        self.run(&mut XorKeystream(data), [first, 0]);
+        let late = 0;
+        self.run(&mut XorKeystream::<false> { data, late }, [first, 0]);
+    }
+
+    /// The same behind the first `header` bytes of `packet`, which stay as they are, for a hash that follows.
+    ///
+    /// What is written begins at multiples of 16 bytes from the beginning of the packet, as the hash reads it. From a write that does not hold all that is
+    /// read, nothing is handed on to a read that follows soon.
+    #[inline(always)]
+    pub(crate) fn xor_keystream_behind(&self, first: u128, packet: &mut [u8], header: usize) {
+        let late = header % 16;
+        let data = packet.get_mut(header - late..).unwrap_or_default();
+        self.run(&mut XorKeystream::<true> { data, late }, [first, 0]);
     }
 
     #[inline(always)]
@@ -186,12 +193,17 @@ impl Kernel for EncryptBlock<'_> {
     }
 }
 
-/// From the counter block that is the first number.
-struct XorKeystream<'a>(&'a mut [u8]);
+/// From the counter block that is the first number. Without `LATE` it is not late.
+struct XorKeystream<'a, const LATE: bool> {
+    data: &'a mut [u8],
+    /// By how many bytes the keystream is late, fewer than 16.
+    late: usize,
+}
 
-impl Kernel for XorKeystream<'_> {
+impl<const LATE: bool> Kernel for XorKeystream<'_, LATE> {
     type Output = ();
 
+    /// One vector after the other: the CPU begins with the next ones meanwhile, and finds the keys in its registers.
     #[inline(always)]
     fn run<V: Vector, const N: usize, const MIDDLE: usize>(
         &mut self,
@@ -200,21 +212,58 @@ impl Kernel for XorKeystream<'_> {
         [first, _]: [u128; 2],
     ) {
         let mut counters = Counters::<V>::new(cpu, Lane::of(first));
-        let (vectors, rest) = V::split_mut(self.0);
-        let (turns, vectors) = vectors.as_chunks_mut::<N>();
-        for turn in turns {
-            let keystream = keys.encrypt(cpu, counters.next::<N>());
-            for (bytes, key) in turn.iter_mut().zip(keystream) {
-                V::load(cpu, bytes).xor(key).store(bytes);
+        let mut late = Late::<V>::by(cpu, self.late);
+        let mut next = || {
+            let [keystream] = keys.encrypt(cpu, counters.next());
+            match LATE {
+                true => late.next(keystream),
+                false => keystream,
             }
-        }
+        };
+        let (vectors, rest) = V::split_mut(self.data);
         for bytes in vectors {
-            let [key] = keys.encrypt(cpu, counters.next());
-            V::load(cpu, bytes).xor(key).store(bytes);
+            V::load(cpu, bytes).xor(next()).store(bytes);
         }
         if !rest.is_empty() {
-            let [key] = keys.encrypt(cpu, counters.next());
-            V::load_part(cpu, rest).xor(key).store_part(rest);
+            next().xor_onto_part(cpu, rest);
         }
+    }
+}
+
+/// A keystream that is some bytes late, behind zeros.
+struct Late<V> {
+    before: V,
+    /// Where its bytes come to stand that are of the same block, and of the block before.
+    places: [V; 2],
+}
+
+impl<V: Vector> Late<V> {
+    /// By fewer than 16 bytes.
+    #[inline(always)]
+    fn by(cpu: V::Cpu, bytes: usize) -> Self {
+        /// A block, and on both sides of it nothing to pick.
+        #[rustfmt::skip]
+        static PLACES: [u8; 48] = [
+            0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80,
+            0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15,
+            0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80,
+        ];
+        let places = |from: usize| {
+            let places = PLACES.get(from - bytes % 16..);
+            let places = places.and_then(<[u8]>::first_chunk);
+            places.map_or(V::zero(cpu), |places| V::broadcast(cpu, places))
+        };
+        Self {
+            before: V::zero(cpu),
+            places: [places(16), places(32)],
+        }
+    }
+
+    #[inline(always)]
+    fn next(&mut self, keystream: V) -> V {
+        let [same, before] = self.places;
+        let one_lane_on = keystream.one_lane_on(self.before);
+        self.before = keystream;
+        keystream.pick(same).xor(one_lane_on.pick(before))
     }
 }

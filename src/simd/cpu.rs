@@ -106,6 +106,15 @@ impl Level {
         WITHHELD.store(levels, Ordering::Relaxed);
     }
 
+    /// What is better for little work between hashes by the CPU's instructions for SHA-1: not more than 256 bits. CPUs of Intel take
+    /// their time to begin with 512.
+    pub(crate) fn beside_sha1(self) -> Self {
+        match self {
+            Self::Vaes512(Vaes512(cpu)) => Self::Vaes256(cpu),
+            Self::Vaes256(_) | Self::AesNi(_) => self,
+        }
+    }
+
     pub(crate) fn name(self) -> &'static str {
         let [vaes512, vaes256, aes_ni] = Self::NAMES;
         match self {

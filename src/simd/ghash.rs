@@ -4,7 +4,7 @@
 //! then come out as GHASH has them (Gueron and Kounavis, "Intel Carry-Less Multiplication Instruction and its Usage for Computing the
 //! GCM Mode", 2014).
 
-use zeroize::ZeroizeOnDrop;
+use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::Block;
 use super::aes::Beside;
@@ -19,7 +19,6 @@ const HIGHEST: usize = 18;
 const SPARE: usize = 3;
 
 /// The powers of H, from the highest down to H itself.
-#[derive(ZeroizeOnDrop)]
 pub(super) struct HashKey([Block; HIGHEST + SPARE]);
 
 impl HashKey {
@@ -28,15 +27,22 @@ impl HashKey {
         let h = u128::from_be_bytes(*h);
         let carry = 0u128.wrapping_sub(h >> 127);
         let h = V::from_lane(cpu, Lane::of((h << 1) ^ (carry & POLYNOMIAL)));
-        let mut powers = [[0; 16]; HIGHEST + SPARE];
-        let mut power = h;
-        for place in powers.iter_mut().rev().skip(SPARE) {
-            *place = power.first();
+        // Each is the product of two that are half as high, so that few have to wait for each other.
+        let mut ascending = [h; HIGHEST];
+        for at in 1..HIGHEST {
+            let [one, other] = [(at - 1) / 2, at / 2].map(|at| ascending.get(at).copied());
             let mut product = Products::zero(cpu);
-            product.add(power, h);
-            power = product.reduced(cpu);
+            product.add(one.unwrap_or(h), other.unwrap_or(h));
+            if let Some(place) = ascending.get_mut(at) {
+                *place = product.reduced(cpu);
+            }
         }
-        Self(powers)
+        let mut key = Self([[0; 16]; HIGHEST + SPARE]);
+        let descending = key.0.iter_mut().rev().skip(SPARE);
+        for (place, power) in descending.zip(ascending) {
+            *place = power.first();
+        }
+        key
     }
 
     /// The powers of H from this one on downwards.
@@ -48,6 +54,15 @@ impl HashKey {
             .unwrap_or_default()
     }
 }
+
+/// Slices are wiped as a whole, arrays byte by byte.
+impl Drop for HashKey {
+    fn drop(&mut self) {
+        self.0.as_flattened_mut().zeroize();
+    }
+}
+
+impl ZeroizeOnDrop for HashKey {}
 
 /// A sum of products, not yet reduced.
 #[derive(Clone, Copy)]

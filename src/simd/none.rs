@@ -18,6 +18,10 @@ impl Level {
     pub(crate) fn name(self) -> &'static str {
         match self {}
     }
+
+    pub(crate) fn beside_sha1(self) -> Self {
+        match self {}
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -79,6 +83,10 @@ impl Aes {
     }
 
     pub(crate) fn xor_keystream(&self, _: u128, _: &mut [u8]) {
+        match self.0 {}
+    }
+
+    pub(crate) fn xor_keystream_behind(&self, _: u128, _: &mut [u8], _: usize) {
         match self.0 {}
     }
 }

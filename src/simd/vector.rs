@@ -1,6 +1,9 @@
 //! What a vector of AES blocks can do, whatever its width, and what runs on all of them.
 
-use core::arch::x86_64::{__m128i, _mm_set_epi64x};
+use core::arch::x86_64::{
+    __m128i, _mm_cvtsi128_si64, _mm_loadu_si128, _mm_set_epi64x, _mm_storeu_si128,
+    _mm_unpackhi_epi64, _mm_xor_si128,
+};
 
 use super::Block;
 use super::aes::{Keys, RoundKeys};
@@ -43,6 +46,13 @@ pub(super) trait Vector: Copy {
     fn load_part(cpu: Self::Cpu, bytes: &[u8]) -> Self;
     /// Stores less than a vector. Returns what was stored, and zeros behind.
     fn store_part(self, bytes: &mut [u8]) -> Self;
+    /// XORs as much of it onto less than a vector as that has.
+    fn xor_onto_part(self, cpu: Self::Cpu, bytes: &mut [u8]);
+
+    /// The last lane of `before`, and all of ours but the last one.
+    fn one_lane_on(self, before: Self) -> Self;
+    /// In each place of a lane the byte that it has where `places` says, or zero where that has its highest bit set.
+    fn pick(self, places: Self) -> Self;
 
     fn xor(self, other: Self) -> Self;
     /// Adds the lower 32 bits of each lane as little-endian numbers; they do not carry.
@@ -72,6 +82,41 @@ impl Lane {
         let low = [l0, l1, l2, l3, l4, l5, l6, l7];
         // SAFETY: without SSE2 in the target this folder is not compiled.
         Self(unsafe { _mm_set_epi64x(i64::from_le_bytes(high), i64::from_le_bytes(low)) })
+    }
+
+    /// XORs it onto a block.
+    #[inline(always)]
+    pub(super) fn xor_onto(self, block: &mut Block) {
+        // SAFETY: 16 bytes are read from as many, and written to as many. There is SSE2, as above.
+        unsafe {
+            let sum = _mm_xor_si128(self.0, _mm_loadu_si128(block.as_ptr().cast()));
+            _mm_storeu_si128(block.as_mut_ptr().cast(), sum);
+        }
+    }
+
+    /// XORs as much of it onto less than a block as that has.
+    #[inline(always)]
+    pub(super) fn xor_onto_part(self, bytes: &mut [u8]) {
+        // SAFETY: there is SSE2, as above.
+        let [mut key, high] = unsafe {
+            let high = _mm_unpackhi_epi64(self.0, self.0);
+            [self.0, high].map(|half| _mm_cvtsi128_si64(half).cast_unsigned())
+        };
+        let (words, rest) = bytes.as_chunks_mut();
+        if let [word, ..] = words {
+            *word = (u64::from_le_bytes(*word) ^ key).to_le_bytes();
+            key = high;
+        }
+        let (words, rest) = rest.as_chunks_mut();
+        if let [word, ..] = words {
+            let [k0, k1, k2, k3, ..] = key.to_le_bytes();
+            let sum = u32::from_le_bytes(*word) ^ u32::from_le_bytes([k0, k1, k2, k3]);
+            *word = sum.to_le_bytes();
+            key >>= 32;
+        }
+        for (byte, key) in rest.iter_mut().zip(key.to_le_bytes()) {
+            *byte ^= key;
+        }
     }
 }
 

@@ -130,6 +130,31 @@ impl Vector for Two {
     }
 
     #[inline(always)]
+    fn xor_onto_part(self, _: Vaes256, bytes: &mut [u8]) {
+        let low = Lane(intrinsics!(_mm256_castsi256_si128(self.0)));
+        let high = Lane(intrinsics!(_mm256_extracti128_si256::<1>(self.0)));
+        match bytes.split_first_chunk_mut() {
+            Some((block, rest)) => {
+                low.xor_onto(block);
+                high.xor_onto_part(rest);
+            }
+            None => low.xor_onto_part(bytes),
+        }
+    }
+
+    #[inline(always)]
+    fn one_lane_on(self, before: Self) -> Self {
+        Self(intrinsics!(_mm256_permute2x128_si256::<0x21>(
+            before.0, self.0
+        )))
+    }
+
+    #[inline(always)]
+    fn pick(self, places: Self) -> Self {
+        Self(intrinsics!(_mm256_shuffle_epi8(self.0, places.0)))
+    }
+
+    #[inline(always)]
     fn xor(self, other: Self) -> Self {
         Self(intrinsics!(_mm256_xor_si256(self.0, other.0)))
     }
