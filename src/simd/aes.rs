@@ -211,21 +211,37 @@ impl<const LATE: bool> Kernel for XorKeystream<'_, LATE> {
         keys: &RoundKeys<MIDDLE>,
         [first, _]: [u128; 2],
     ) {
-        let mut counters = Counters::<V>::new(cpu, Lane::of(first));
-        let mut late = Late::<V>::by(cpu, self.late);
-        let mut next = || {
-            let [keystream] = keys.encrypt(cpu, counters.next());
-            match LATE {
-                true => late.next(keystream),
-                false => keystream,
-            }
+        let mut keystream = Keystream::<V, MIDDLE, LATE> {
+            cpu,
+            keys,
+            counters: Counters::new(cpu, Lane::of(first)),
+            late: Late::by(cpu, self.late),
         };
-        let (vectors, rest) = V::split_mut(self.data);
+        let (vectors, rest) = V::split_mut(&mut *self.data);
         for bytes in vectors {
-            V::load(cpu, bytes).xor(next()).store(bytes);
+            V::load(cpu, bytes).xor(keystream.next()).store(bytes);
         }
         if !rest.is_empty() {
-            next().xor_onto_part(cpu, rest);
+            keystream.next().xor_onto_part(cpu, rest);
+        }
+    }
+}
+
+/// The keystream of counter mode, which is late with `LATE`.
+struct Keystream<'k, V: Vector, const MIDDLE: usize, const LATE: bool> {
+    cpu: V::Cpu,
+    keys: &'k RoundKeys<MIDDLE>,
+    counters: Counters<V>,
+    late: Late<V>,
+}
+
+impl<V: Vector, const MIDDLE: usize, const LATE: bool> Keystream<'_, V, MIDDLE, LATE> {
+    #[inline(always)]
+    fn next(&mut self) -> V {
+        let [keystream] = self.keys.encrypt(self.cpu, self.counters.next());
+        match LATE {
+            true => self.late.next(keystream),
+            false => keystream,
         }
     }
 }
