@@ -184,6 +184,36 @@ fn xor_keystream<C: BlockCipherEncrypt<BlockSize = U16>>(cipher: &C, first: u128
     }
 }
 
+/// Fills less than 64 bytes with the first of others, in pieces of known sizes: faster than a call.
+#[inline(always)]
+pub(crate) fn copy_short(to: &mut [u8], from: &[u8]) {
+    let from = from.get(..to.len()).unwrap_or_default();
+    let done = copy_ends::<32>(to, from)
+        || copy_ends::<16>(to, from)
+        || copy_ends::<8>(to, from)
+        || copy_ends::<4>(to, from);
+    if !done {
+        for (to, from) in to.iter_mut().zip(from) {
+            *to = *from;
+        }
+    }
+}
+
+/// Copies `N` bytes from the beginning and `N` from the end, if there are so many.
+#[inline(always)]
+fn copy_ends<const N: usize>(to: &mut [u8], from: &[u8]) -> bool {
+    let (Some(first), Some(last)) = (from.first_chunk::<N>(), from.last_chunk::<N>()) else {
+        return false;
+    };
+    if let Some(to) = to.first_chunk_mut() {
+        *to = *first;
+    }
+    if let Some(to) = to.last_chunk_mut() {
+        *to = *last;
+    }
+    true
+}
+
 /// Has keys that are set up from now on do without the best `levels` of vector units, of three. Returns the name of what they use.
 ///
 /// Not part of the public API: it is for the benches of this crate, which compare the levels.

@@ -8,7 +8,7 @@ use sha1::block_api::compress;
 use subtle::ConstantTimeEq;
 use zeroize::ZeroizeOnDrop;
 
-use super::{SHA1_LEN, Wiped};
+use super::{SHA1_LEN, Wiped, copy_short};
 use crate::simd::{self, ShaNi};
 
 pub(crate) use side_by_side::{Message, codes, is_worth_it};
@@ -188,7 +188,10 @@ impl End {
         // As many bytes as are known beforehand, of which the rest comes to stand in its place.
         match message.last_chunk::<BLOCK>() {
             Some(last) => write(&mut self.0, rest.len(), last),
-            None => write(&mut self.0, BLOCK, rest),
+            None => {
+                let (_, room) = self.0.split_at_mut(BLOCK);
+                copy_short(room.get_mut(..rest.len()).unwrap_or_default(), rest);
+            }
         }
         match <&[u8; 4]>::try_from(suffix) {
             Ok(roc) => write(&mut self.0, BLOCK + rest.len(), roc),

@@ -36,20 +36,28 @@ impl<const MIDDLE: usize> RoundKeys<MIDDLE> {
     }
 
     #[inline(always)]
-    pub(super) fn encrypt<V: Vector, const N: usize>(
+    pub(super) fn encrypt<V: Vector, const N: usize>(&self, cpu: V::Cpu, blocks: [V; N]) -> [V; N] {
+        self.encrypt_beside(cpu, blocks, &mut ())
+    }
+
+    /// The same, with work done between the rounds.
+    #[inline(always)]
+    pub(super) fn encrypt_beside<V: Vector, const N: usize>(
         &self,
         cpu: V::Cpu,
         mut blocks: [V; N],
+        beside: &mut impl Beside,
     ) -> [V; N] {
         let key = V::broadcast(cpu, &self.first);
         for block in &mut blocks {
             *block = block.xor(key);
         }
-        for key in &self.middle {
+        for (n, key) in self.middle.iter().enumerate() {
             let key = V::broadcast(cpu, key);
             for block in &mut blocks {
                 *block = block.aes_round(key);
             }
+            beside.step(n);
         }
         let key = V::broadcast(cpu, &self.last);
         for block in &mut blocks {
@@ -57,6 +65,17 @@ impl<const MIDDLE: usize> RoundKeys<MIDDLE> {
         }
         blocks
     }
+}
+
+/// Work for units of the CPU that the rounds of AES leave idle.
+pub(super) trait Beside {
+    /// Some of it: it is called 9 times and more. Always inlined.
+    fn step(&mut self, n: usize);
+}
+
+impl Beside for () {
+    #[inline(always)]
+    fn step(&mut self, _: usize) {}
 }
 
 /// Slices are wiped as a whole, arrays byte by byte.
@@ -192,21 +211,37 @@ impl<const LATE: bool> Kernel for XorKeystream<'_, LATE> {
         keys: &RoundKeys<MIDDLE>,
         [first, _]: [u128; 2],
     ) {
-        let mut counters = Counters::<V>::new(cpu, Lane::of(first));
-        let mut late = Late::<V>::by(cpu, self.late);
-        let mut next = || {
-            let [keystream] = keys.encrypt(cpu, counters.next());
-            match LATE {
-                true => late.next(keystream),
-                false => keystream,
-            }
+        let mut keystream = Keystream::<V, MIDDLE, LATE> {
+            cpu,
+            keys,
+            counters: Counters::new(cpu, Lane::of(first)),
+            late: Late::by(cpu, self.late),
         };
-        let (vectors, rest) = V::split_mut(self.data);
+        let (vectors, rest) = V::split_mut(&mut *self.data);
         for bytes in vectors {
-            V::load(cpu, bytes).xor(next()).store(bytes);
+            V::load(cpu, bytes).xor(keystream.next()).store(bytes);
         }
         if !rest.is_empty() {
-            next().xor_onto_part(cpu, rest);
+            keystream.next().xor_onto_part(cpu, rest);
+        }
+    }
+}
+
+/// The keystream of counter mode, which is late with `LATE`.
+struct Keystream<'k, V: Vector, const MIDDLE: usize, const LATE: bool> {
+    cpu: V::Cpu,
+    keys: &'k RoundKeys<MIDDLE>,
+    counters: Counters<V>,
+    late: Late<V>,
+}
+
+impl<V: Vector, const MIDDLE: usize, const LATE: bool> Keystream<'_, V, MIDDLE, LATE> {
+    #[inline(always)]
+    fn next(&mut self) -> V {
+        let [keystream] = self.keys.encrypt(self.cpu, self.counters.next());
+        match LATE {
+            true => self.late.next(keystream),
+            false => keystream,
         }
     }
 }

@@ -117,17 +117,30 @@ impl Kernel for Seal<'_> {
         let turn = N * V::BLOCKS;
         let plan = Plan::new(turns.len(), turn, len - turns.len() * turn * 16);
 
-        let [mask] = keys.encrypt(cpu, [V::from_lane(cpu, Lane::of(counter)).reverse()]);
         let mut counters = Counters::<V>::new(cpu, Lane::of(counter ^ 3));
         let mut hash = Ghash::<V>::new(cpu, self.hash_key);
         hash.head(self.head, plan.first);
+        // A turn is hashed while the next one is enciphered.
+        let mut before = None;
         for turn in turns {
-            let mut blocks = keys.encrypt(cpu, counters.next::<N>());
+            let counters = counters.next::<N>();
+            let mut blocks = match before {
+                None => keys.encrypt(cpu, counters),
+                Some(before) => {
+                    let mut hashing = hash.turn::<N>(before);
+                    let blocks = keys.encrypt_beside(cpu, counters, &mut hashing);
+                    hashing.reduce();
+                    blocks
+                }
+            };
             for (block, bytes) in blocks.iter_mut().zip(turn) {
                 *block = block.xor(V::load(cpu, bytes));
                 block.store(bytes);
             }
-            hash.turn(blocks);
+            before = Some(blocks);
+        }
+        if let Some(before) = before {
+            hash.turn(before).absorb();
         }
         let mut hash = hash.tail(plan.tail);
         for bytes in vectors {
@@ -136,11 +149,22 @@ impl Kernel for Seal<'_> {
             block.store(bytes);
             hash.vector(block);
         }
-        if !rest.is_empty() {
-            let [block] = keys.encrypt(cpu, counters.next());
-            hash.vector(block.xor(V::load_part(cpu, rest)).store_part(rest));
-        }
-        hash.finish(Lane::of(lengths)).xor(mask).first()
+        // The counter block of the tag takes the last lane where the rest of the data leaves it free.
+        let of_tag = Lane::of(counter.swap_bytes());
+        let [of_rest] = counters.next();
+        let [key, mask] = match rest.len().div_ceil(16) < V::BLOCKS {
+            true => {
+                let [key] = keys.encrypt(cpu, [of_rest.with_lane(V::BLOCKS - 1, of_tag)]);
+                [key, key.last_first()]
+            }
+            false => keys.encrypt(cpu, [of_rest, V::from_lane(cpu, of_tag)]),
+        };
+        let part = match rest.is_empty() {
+            true => V::zero(cpu),
+            false => key.xor(V::load_part(cpu, rest)).store_part(rest),
+        };
+        let hash = hash.finish(part, rest.len(), Lane::of(lengths));
+        hash.xor(mask).first()
     }
 }
 
@@ -175,15 +199,17 @@ impl Kernel for Tag<'_> {
             for (block, bytes) in blocks.iter_mut().zip(turn) {
                 *block = V::load(cpu, bytes);
             }
-            hash.turn(blocks);
+            hash.turn(blocks).absorb();
         }
         let mut hash = hash.tail(plan.tail);
         for bytes in vectors {
             hash.vector(V::load(cpu, bytes));
         }
-        if !rest.is_empty() {
-            hash.vector(V::load_part(cpu, rest));
-        }
-        hash.finish(Lane::of(lengths)).xor(mask).first()
+        let part = match rest.is_empty() {
+            true => V::zero(cpu),
+            false => V::load_part(cpu, rest),
+        };
+        let hash = hash.finish(part, rest.len(), Lane::of(lengths));
+        hash.xor(mask).first()
     }
 }

@@ -30,15 +30,19 @@ pub(super) trait Vector: Copy {
     fn splat(cpu: Self::Cpu, lane: Lane) -> Self;
     /// In the first lane, and zeros elsewhere.
     fn from_lane(cpu: Self::Cpu, lane: Lane) -> Self;
+    /// With this in place of lane `n`.
+    fn with_lane(self, n: usize, lane: Lane) -> Self;
     /// The first lane.
     fn first(self) -> Block;
+    /// The last lane in place of the first one.
+    fn last_first(self) -> Self;
     /// 0, 1, 2, 3 as little-endian numbers.
     fn numbers(cpu: Self::Cpu) -> Self;
 
     /// Whole vectors of `data`, and less than one.
     fn split(data: &[u8]) -> (&[Self::Bytes], &[u8]);
     fn split_mut(data: &mut [u8]) -> (&mut [Self::Bytes], &mut [u8]);
-    /// Loads less than a vector, and zeros behind.
+    /// Loads a vector at most, and zeros behind.
     fn load_part(cpu: Self::Cpu, bytes: &[u8]) -> Self;
     /// Stores less than a vector. Returns what was stored, and zeros behind.
     fn store_part(self, bytes: &mut [u8]) -> Self;

@@ -72,7 +72,11 @@ impl HmacTransform {
         at: Position,
         enciphered: bool,
     ) -> Option<TagJob> {
-        self.encipher(packet, at, enciphered);
+        // The hash does not follow at once.
+        if enciphered {
+            let (plain, header) = packet.plain_and_header_len();
+            self.cipher.xor_keystream(plain, header, at);
+        }
         self.tag_job(packet, at)
     }
 

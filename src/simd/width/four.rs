@@ -92,6 +92,26 @@ impl Vector for Four {
     }
 
     #[inline(always)]
+    fn with_lane(self, n: usize, lane: Lane) -> Self {
+        let mask = match n {
+            0 => 0x000f,
+            1 => 0x00f0,
+            2 => 0x0f00,
+            _ => 0xf000,
+        };
+        Self(intrinsics!(_mm512_mask_broadcast_i32x4(
+            self.0, mask, lane.0
+        )))
+    }
+
+    #[inline(always)]
+    fn last_first(self) -> Self {
+        Self(intrinsics!(_mm512_zextsi128_si512(
+            _mm512_extracti32x4_epi32::<3>(self.0)
+        )))
+    }
+
+    #[inline(always)]
     fn numbers(_: Vaes512) -> Self {
         Self(intrinsics!(_mm512_set_epi64(0, 3, 0, 2, 0, 1, 0, 0)))
     }

@@ -8,7 +8,8 @@ use super::super::Block;
 use super::super::aes::Keys;
 use super::super::cpu::AesNi;
 use super::super::vector::{Kernel, Lane, Vector};
-use super::{intrinsics, keep, load_part};
+use super::{intrinsics, load_part, ones};
+use crate::primitives::copy_short;
 
 #[derive(Clone, Copy)]
 pub(crate) struct One(__m128i);
@@ -78,6 +79,16 @@ impl Vector for One {
     }
 
     #[inline(always)]
+    fn with_lane(self, _: usize, lane: Lane) -> Self {
+        Self(lane.0)
+    }
+
+    #[inline(always)]
+    fn last_first(self) -> Self {
+        self
+    }
+
+    #[inline(always)]
     fn numbers(_: AesNi) -> Self {
         Self(intrinsics!(_mm_setzero_si128()))
     }
@@ -99,10 +110,15 @@ impl Vector for One {
 
     #[inline(always)]
     fn store_part(self, bytes: &mut [u8]) -> Self {
+        let ones = ones::<BYTES>(bytes.len());
+        let kept = Self(intrinsics!(_mm_and_si128(
+            self.0,
+            _mm_loadu_si128(ones.as_ptr().cast())
+        )));
         let mut whole = [0; BYTES];
-        self.store(&mut whole);
-        keep(&mut whole, bytes);
-        Self(intrinsics!(_mm_loadu_si128(whole.as_ptr().cast())))
+        kept.store(&mut whole);
+        copy_short(bytes, &whole);
+        kept
     }
 
     #[inline(always)]

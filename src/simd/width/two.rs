@@ -6,7 +6,8 @@ use super::super::Block;
 use super::super::aes::Keys;
 use super::super::cpu::Vaes256;
 use super::super::vector::{Kernel, Lane, Vector};
-use super::{intrinsics, keep, load_part};
+use super::{intrinsics, load_part, ones};
+use crate::primitives::copy_short;
 
 #[derive(Clone, Copy)]
 pub(crate) struct Two(__m256i);
@@ -81,6 +82,21 @@ impl Vector for Two {
     }
 
     #[inline(always)]
+    fn with_lane(self, n: usize, lane: Lane) -> Self {
+        Self(intrinsics!(match n {
+            0 => _mm256_inserti128_si256::<0>(self.0, lane.0),
+            _ => _mm256_inserti128_si256::<1>(self.0, lane.0),
+        }))
+    }
+
+    #[inline(always)]
+    fn last_first(self) -> Self {
+        Self(intrinsics!(_mm256_zextsi128_si256(
+            _mm256_extracti128_si256::<1>(self.0)
+        )))
+    }
+
+    #[inline(always)]
     fn numbers(_: Vaes256) -> Self {
         Self(intrinsics!(_mm256_set_epi64x(0, 1, 0, 0)))
     }
@@ -102,10 +118,15 @@ impl Vector for Two {
 
     #[inline(always)]
     fn store_part(self, bytes: &mut [u8]) -> Self {
+        let ones = ones::<BYTES>(bytes.len());
+        let kept = Self(intrinsics!(_mm256_and_si256(
+            self.0,
+            _mm256_loadu_si256(ones.as_ptr().cast())
+        )));
         let mut whole = [0; BYTES];
-        self.store(&mut whole);
-        keep(&mut whole, bytes);
-        Self(intrinsics!(_mm256_loadu_si256(whole.as_ptr().cast())))
+        kept.store(&mut whole);
+        copy_short(bytes, &whole);
+        kept
     }
 
     #[inline(always)]
