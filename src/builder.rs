@@ -75,9 +75,11 @@ pub struct Builder<Direction> {
     pub(crate) direction: Direction,
 }
 
-/// What both directions have in common.
+/// What both directions have in common. In this order: what every packet of a receiver asks for comes first.
 #[derive(Clone, Copy, Debug)]
+#[repr(C)]
 pub(crate) struct Options {
+    pub(crate) initial_roc: u32,
     pub(crate) unencrypted_srtp: bool,
     pub(crate) unencrypted_srtcp: bool,
     pub(crate) unauthenticated_srtp: bool,
@@ -88,13 +90,13 @@ pub(crate) struct Options {
     pub(crate) roc_carry: Option<RocCarry>,
     pub(crate) window: ReplayWindowSize,
     pub(crate) most_streams: usize,
-    pub(crate) initial_roc: u32,
     pub(crate) rekey_threshold: u64,
 }
 
 impl Default for Options {
     fn default() -> Self {
         Self {
+            initial_roc: 0,
             unencrypted_srtp: false,
             unencrypted_srtcp: false,
             unauthenticated_srtp: false,
@@ -105,7 +107,6 @@ impl Default for Options {
             roc_carry: None,
             window: ReplayWindowSize::default(),
             most_streams: 1024,
-            initial_roc: 0,
             rekey_threshold: 1 << 16,
         }
     }
@@ -251,20 +252,21 @@ impl<Direction> Builder<Direction> {
     }
 }
 
-/// What stands behind the payload in each plane, and whether payloads are enciphered.
+/// What stands behind the payload in each plane, and whether payloads are enciphered. In this order: what every packet of SRTP asks for comes first.
 #[derive(Clone, Copy, Debug)]
+#[repr(C)]
 pub(crate) struct Formats {
     /// The longest of SRTP, if they are not all alike.
     pub(crate) rtp: Trailer,
-    pub(crate) rtcp: Trailer,
-    pub(crate) enciphers_rtp: bool,
-    pub(crate) enciphers_rtcp: bool,
     /// Of SRTP, if packets are all alike: `None` under cryptex, and where some carry the ROC. One byte that is all a plain packet asks.
     pub(crate) rtp_portion: Option<EncryptedPortion>,
+    pub(crate) enciphers_rtp: bool,
+    pub(crate) enciphers_rtcp: bool,
+    pub(crate) cryptex: Cryptex,
+    pub(crate) rtcp: Trailer,
+    pub(crate) roc_carry: Option<RocCarry>,
     /// The elements of header extensions that are, if any.
     pub(crate) encrypted_elements: Option<ElementIds>,
-    pub(crate) cryptex: Cryptex,
-    pub(crate) roc_carry: Option<RocCarry>,
 }
 
 impl Options {
@@ -310,12 +312,7 @@ impl Options {
 
     /// The formats under `suite`, with which these options go, and for MKIs of so many bytes.
     pub(crate) fn formats(&self, suite: CryptoSuite, mki: usize) -> Formats {
-        let trailer = |word, tag| Trailer {
-            aead: suite.is_aead(),
-            word,
-            mki,
-            tag: NonZeroUsize::new(tag),
-        };
+        let trailer = |word, tag| Trailer::new(suite.is_aead(), word, mki, tag);
         // Only NULL_AUTH has tags of no bytes: there, and with UNAUTHENTICATED_SRTP, is no proof to be had.
         let rtp_tag = match self.roc_carry {
             _ if self.unauthenticated_srtp => 0,
@@ -360,8 +357,8 @@ impl Formats {
             (Plane::Rtp, Some(carry)) => {
                 RtpHeader::parse(packet).is_ok_and(|header| carry.authenticates(header.seq))
             }
-            (Plane::Rtp, None) => self.rtp.tag.is_some(),
-            (Plane::Rtcp, _) => self.rtcp.tag.is_some(),
+            (Plane::Rtp, None) => self.rtp.has_tag(),
+            (Plane::Rtcp, _) => self.rtcp.has_tag(),
         }
     }
 

@@ -10,11 +10,14 @@ use crate::statistics::{Counting, ErrorCounts, Statistics};
 use crate::stream::{SrtcpProgress, Stream, StreamTable, TableFull};
 
 /// One direction of one RTP session, without what makes it a direction.
+///
+/// In this order: what packets ask for stands at the beginning of the formats, at the end of the ring, and from there to the beginning of the options.
+#[repr(C)]
 pub(crate) struct Context<Srtcp, Errors> {
-    pub(crate) options: Options,
     pub(crate) formats: Formats,
     pub(crate) ring: KeyRing,
     pub(crate) streams: StreamTable<Stream<Srtcp, Errors>>,
+    pub(crate) options: Options,
     /// What belongs to no stream of the table: errors of unknown SSRCs, and counts of streams that left it.
     elsewhere: Statistics<Errors>,
 }
@@ -59,7 +62,7 @@ impl<Srtcp: SrtcpProgress, Errors: ErrorCounts> Context<Srtcp, Errors> {
         };
         let suite = self.ring.suite();
         options.check(suite)?;
-        self.formats = options.formats(suite, self.formats.rtp.mki);
+        self.formats = options.formats(suite, self.formats.rtp.mki_len());
         self.options = options;
         Ok(())
     }
@@ -88,9 +91,9 @@ impl<Srtcp: SrtcpProgress, Errors: ErrorCounts> Context<Srtcp, Errors> {
     pub(crate) fn forget_removed_streams(&mut self, oldest: u64) {
         let elsewhere = &mut self.elsewhere;
         self.streams.retain(|_, stream| {
-            let stays = stream.removed_under.is_none_or(|under| under >= oldest);
+            let stays = stream.removed_under().is_none_or(|under| under >= oldest);
             if !stays {
-                elsewhere.add(&stream.statistics);
+                elsewhere.add(&stream.statistics());
             }
             stays
         });
@@ -101,13 +104,13 @@ impl<Srtcp: SrtcpProgress, Errors: ErrorCounts> Context<Srtcp, Errors> {
         let newest = self.ring.newest_serial();
         match self.streams.get_mut(ssrc) {
             None => false,
-            Some(stream) if stream.removed_under.is_some() => false,
+            Some(stream) if stream.removed_under().is_some() => false,
             Some(stream) if stream.has_history() => {
                 stream.remove_under(newest);
                 true
             }
             Some(stream) => {
-                self.elsewhere.add(&stream.statistics);
+                self.elsewhere.add(&stream.statistics());
                 self.streams.retain(|other, _| other != ssrc);
                 true
             }
@@ -146,7 +149,7 @@ impl<Srtcp: SrtcpProgress, Errors: ErrorCounts> Context<Srtcp, Errors> {
         let stream = self.streams.admit(slot, ssrc, || Stream::new(window));
         let stream =
             stream.map_err(|TableFull { most }| RocError::TooManyStreams { ssrc, most })?;
-        stream.removed_under = None;
+        stream.take_back();
         Ok(stream)
     }
 
@@ -158,20 +161,20 @@ impl<Srtcp: SrtcpProgress, Errors: ErrorCounts> Context<Srtcp, Errors> {
     pub(crate) fn ssrcs(&self) -> impl Iterator<Item = u32> {
         self.streams
             .iter()
-            .filter(|(_, stream)| stream.removed_under.is_none())
+            .filter(|(_, stream)| stream.removed_under().is_none())
             .map(|(ssrc, _)| ssrc)
     }
 
     pub(crate) fn statistics(&self) -> Statistics<Errors> {
         let mut sum = self.elsewhere;
         for (_, stream) in self.streams.iter() {
-            sum.add(&stream.statistics);
+            sum.add(&stream.statistics());
         }
         sum
     }
 
     pub(crate) fn stream_statistics(&self, ssrc: u32) -> Option<Statistics<Errors>> {
-        self.streams.get(ssrc).map(|stream| stream.statistics)
+        self.streams.get(ssrc).map(Stream::statistics)
     }
 
     /// Counts a packet of `plain` bytes that passed without a stream.
@@ -187,8 +190,9 @@ impl<Srtcp: SrtcpProgress, Errors: ErrorCounts> Context<Srtcp, Errors> {
             Plane::Rtp => RtpHeader::parse(packet).map(|header| header.ssrc),
             Plane::Rtcp => rtcp_ssrc(packet),
         };
-        let stream = ssrc.ok().and_then(|ssrc| self.streams.get_mut(ssrc));
-        let statistics = stream.map_or(&mut self.elsewhere, |stream| &mut stream.statistics);
-        statistics.count_error(plane, error);
+        match ssrc.ok().and_then(|ssrc| self.streams.get_mut(ssrc)) {
+            Some(stream) => stream.count_error(plane, error),
+            None => self.elsewhere.count_error(plane, error),
+        }
     }
 }

@@ -53,19 +53,20 @@ impl PacketIndex {
     /// exist, so both are an error here instead.
     #[inline]
     pub(crate) fn estimate(self, seq: u16) -> Result<Self, OutOfRange> {
-        let (roc, highest_seq) = (self.roc(), self.seq());
-        let guess = if highest_seq < 0x8000 {
-            if seq > highest_seq && seq - highest_seq > 0x8000 {
-                roc.checked_sub(1).ok_or(OutOfRange::Below)?
-            } else {
-                roc
-            }
-        } else if highest_seq - 0x8000 > seq {
-            roc.checked_add(1).ok_or(OutOfRange::Above)?
-        } else {
-            roc
-        };
-        Ok(Self::new(guess, seq))
+        const TURN: u64 = 1 << 16;
+        // Where the ROC stays as it is.
+        let index = self.0 - u64::from(self.seq()) + u64::from(seq);
+        let ahead = i32::from(seq) - i32::from(self.seq());
+        if ahead > 0x8000 {
+            return index.checked_sub(TURN).map(Self).ok_or(OutOfRange::Below);
+        }
+        if ahead < -0x8000 {
+            let turned = Self(index + TURN);
+            return (turned <= Self::MAX)
+                .then_some(turned)
+                .ok_or(OutOfRange::Above);
+        }
+        Ok(Self(index))
     }
 
     /// The sender's rule: a step of −2^15 to 2^15 − 1 from `self`, the highest index sent.

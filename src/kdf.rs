@@ -58,22 +58,24 @@ pub(crate) enum Purpose {
 /// The key derivation function, keyed with one master key.
 pub(crate) struct Kdf {
     prf: BlockCipher,
-    /// The master salt, right-padded with zeros to 14 bytes: that is how a 12-byte salt (RFC 7714) enters the
+    /// The master salt, right-padded with zeros to a block, as a number: that is how a 12-byte salt (RFC 7714) enters the
     /// derivation in every deployed implementation and in the errata of RFC 7714; aligning it at the
-    /// right, as RFC 3711 §4.3.1 might be read, gives keys that nobody else has.
-    salt: Zeroizing<[u8; 14]>,
+    /// right of 14 bytes, as RFC 3711 §4.3.1 might be read, gives keys that nobody else has.
+    salt: Zeroizing<u128>,
 }
 
 impl Kdf {
     /// Keys the pseudo-random function: the suite's block cipher in counter mode with the master key, whatever its length
     /// (RFC 3711 §4.3.3, RFC 6188 §3, RFC 8269 §3).
     pub(crate) fn new(key: &MasterKey) -> Self {
-        let mut salt = Zeroizing::new([0; 14]);
-        copy(&mut *salt, key.master_salt());
+        let salt = key.master_salt().iter().zip((0..BLOCK).rev());
+        let salt = salt.fold(0, |sum, (byte, behind)| {
+            sum | u128::from(*byte) << (8 * behind)
+        });
         let algorithm = key.suite().algorithm();
         Self {
             prf: BlockCipher::new(algorithm, |prf_key| copy(prf_key, key.master_key())),
-            salt,
+            salt: Zeroizing::new(salt),
         }
     }
 
@@ -102,14 +104,9 @@ impl Kdf {
     }
 
     fn derive_label(&self, label: u8, r: u64, out: &mut [u8]) {
-        let [_, _, r @ ..] = r.to_be_bytes();
-        let mut first = Zeroizing::new([0; BLOCK]);
-        let key_id = [0; 7].into_iter().chain([label]).chain(r);
-        for ((to, salt), id) in first.iter_mut().zip(*self.salt).zip(key_id) {
-            *to = salt ^ id;
-        }
+        let key_id = u128::from(label) << 48 | u128::from(r % (1 << 48));
         out.fill(0);
-        self.prf.xor_keystream(u128::from_be_bytes(*first), out);
+        self.prf.xor_keystream(*self.salt ^ key_id << 16, out);
     }
 }
 

@@ -11,7 +11,7 @@
 //!
 //! Only this module and `header` turn lengths into offsets. It knows nothing of keys.
 
-use core::num::NonZeroUsize;
+use core::num::NonZeroU8;
 use core::ops::Range;
 
 use crate::header::{EXTENSION_HEADER, RTP_FIXED, extension_at, move_extension_header};
@@ -47,92 +47,141 @@ impl EncryptedPortion {
 /// Bytes that cryptex leaves in the clear: the fixed header and the header of the extension.
 const CRYPTEX_CLEAR: usize = RTP_FIXED + EXTENSION_HEADER;
 
-/// Hands what cryptex leaves in the clear of a plain packet, and the rest as if it stood in one piece, to `cipher` (RFC 9335). `None`
-/// if the packet is too short.
+/// Hands a plain packet to `cipher`, with what cryptex leaves in the clear at its beginning, so many bytes, and the rest in one piece behind them
+/// (RFC 9335). `None` if the packet is too short.
 #[cold]
 pub(crate) fn with_cryptex_portion(
     plain: &mut [u8],
-    cipher: impl FnOnce(&[u8], &mut [u8]),
+    cipher: impl FnOnce(&mut [u8], usize),
 ) -> Option<()> {
+    plain.get(CRYPTEX_CLEAR..)?;
     move_extension_header(plain, false);
-    let (clear, portion) = plain.split_at_mut_checked(CRYPTEX_CLEAR)?;
-    cipher(clear, portion);
+    cipher(plain, CRYPTEX_CLEAR);
     move_extension_header(plain, true);
     Some(())
 }
 
-/// What stands behind the payload, the same for every packet of one plane of one context.
+/// What stands behind the payload, the same for every packet of one plane of one context. Small enough for a register.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Trailer {
-    pub(crate) aead: bool,
+    aead: bool,
     /// Bytes of the ESRTCP word: 4 for SRTCP, 0 for SRTP.
-    pub(crate) word: usize,
+    word: u8,
     /// Bytes of the MKI, 0 without one.
-    pub(crate) mki: usize,
+    mki: u8,
     /// Bytes of the authentication tag. `None` where the policy gives authentication up, and nowhere else: an empty
     /// tag proves nothing.
-    pub(crate) tag: Option<NonZeroUsize>,
+    tag: Option<NonZeroU8>,
 }
 
 impl Trailer {
-    /// Bytes that protection adds to a packet.
-    pub(crate) fn len(self) -> usize {
-        self.word + self.mki + self.tag_len()
+    /// Of so many bytes each. Only the policy that gives authentication up has a tag of none.
+    pub(crate) fn new(aead: bool, word: usize, mki: usize, tag: usize) -> Self {
+        // None is longer than an MKI, which has at most 128 bytes.
+        let [word, mki, tag] = [word, mki, tag].map(|len| u8::try_from(len).unwrap_or(u8::MAX));
+        Self {
+            aead,
+            word,
+            mki,
+            tag: NonZeroU8::new(tag),
+        }
     }
 
-    fn tag_len(self) -> usize {
-        self.tag.map_or(0, NonZeroUsize::get)
+    /// The same with another tag, of so many bytes.
+    pub(crate) fn with_tag(self, tag: usize) -> Self {
+        Self::new(self.aead, self.word.into(), self.mki.into(), tag)
+    }
+
+    /// The same, in packets that have no tag.
+    pub(crate) fn without_tag(self) -> Self {
+        Self { tag: None, ..self }
+    }
+
+    pub(crate) fn is_aead(self) -> bool {
+        self.aead
+    }
+
+    pub(crate) fn has_tag(self) -> bool {
+        self.tag.is_some()
+    }
+
+    /// Bytes that protection adds to a packet.
+    #[inline(always)]
+    pub(crate) fn len(self) -> usize {
+        usize::from(self.word) + self.mki_len() + self.tag_len()
+    }
+
+    pub(crate) fn mki_len(self) -> usize {
+        self.mki.into()
+    }
+
+    #[inline(always)]
+    pub(crate) fn tag_len(self) -> usize {
+        self.tag.map_or(0, |len| len.get().into())
     }
 
     /// The layout of a packet whose plain form is `plain` bytes long, `header` of them never encrypted.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn behind(self, header: usize, plain: usize) -> Layout {
-        let (tag, word, mki) = if self.aead {
-            let word = plain + self.tag_len();
-            (plain, word, word + self.word)
-        } else {
-            let mki = plain + self.word;
-            (mki + self.mki, plain, mki)
-        };
         Layout {
             header,
             plain,
-            word: word..word + self.word,
-            mki: mki..mki + self.mki,
-            tag: self.tag.map(|len| tag..tag + len.get()),
-            total: plain + self.len(),
+            trailer: self,
         }
     }
 
     /// The layout of a protected packet of `total` bytes; `None` if header and trailer do not fit.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn within(self, header: usize, total: usize) -> Option<Layout> {
         let plain = total.checked_sub(self.len())?;
         (plain >= header).then(|| self.behind(header, plain))
     }
 }
 
-/// The offsets of one packet.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Where the parts of one packet lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Layout {
     header: usize,
     plain: usize,
-    word: Range<usize>,
-    mki: Range<usize>,
-    tag: Option<Range<usize>>,
-    total: usize,
+    trailer: Trailer,
 }
 
 impl Layout {
     /// Bytes of the protected packet.
-    pub(crate) fn total(&self) -> usize {
-        self.total
+    #[inline(always)]
+    pub(crate) fn total(self) -> usize {
+        self.plain + self.trailer.len()
+    }
+
+    #[inline(always)]
+    fn word(self) -> Range<usize> {
+        let start = match self.trailer.aead {
+            true => self.plain + self.trailer.tag_len(),
+            false => self.plain,
+        };
+        start..start + usize::from(self.trailer.word)
+    }
+
+    #[inline(always)]
+    fn mki(self) -> Range<usize> {
+        let start = self.word().end;
+        start..start + self.trailer.mki_len()
+    }
+
+    #[inline(always)]
+    fn tag(self) -> Option<Range<usize>> {
+        let len = usize::from(self.trailer.tag?.get());
+        let end = match self.trailer.aead {
+            true => self.plain + len,
+            false => self.total(),
+        };
+        Some(end - len..end)
     }
 
     /// Lays this layout over a packet in `bytes`; `None` if it does not fit.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn over(self, bytes: &[u8]) -> Option<Laid<&[u8]>> {
-        let bytes = bytes.get(..self.total)?;
+        let bytes = bytes.get(..self.total())?;
         Some(Laid {
             bytes,
             layout: self,
@@ -140,9 +189,9 @@ impl Layout {
     }
 
     /// Lays this layout over room for a packet; `None` if it does not fit.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn over_mut(self, bytes: &mut [u8]) -> Option<Laid<&mut [u8]>> {
-        let bytes = bytes.get_mut(..self.total)?;
+        let bytes = bytes.get_mut(..self.total())?;
         Some(Laid {
             bytes,
             layout: self,
@@ -152,17 +201,21 @@ impl Layout {
 
 /// A packet and where its parts lie.
 ///
-/// INVARIANT: `bytes` is exactly `layout.total` long, and every range of a `Layout` ends at or
-/// before `total`. So the empty slices that stand for "out of range" below are never met.
+/// INVARIANT: `bytes` is exactly `layout.total()` long, and every range of a `Layout` ends at or
+/// before that. So the empty slices that stand for "out of range" below are never met.
 pub(crate) struct Laid<B> {
     bytes: B,
     layout: Layout,
 }
 
 impl<B: AsRef<[u8]>> Laid<B> {
+    #[inline(always)]
     fn part(&self, range: Range<usize>) -> &[u8] {
         debug_assert!(range.end <= self.bytes.as_ref().len());
-        self.bytes.as_ref().get(range).unwrap_or_default()
+        match self.bytes.as_ref().get(range) {
+            Some(part) => part,
+            None => nowhere(),
+        }
     }
 
     /// What is never encrypted: RTP header with CSRCs and extension, or the first 8 bytes of RTCP.
@@ -193,23 +246,29 @@ impl<B: AsRef<[u8]>> Laid<B> {
     }
 
     /// The ESRTCP word; empty for SRTP.
+    #[inline(always)]
     pub(crate) fn word(&self) -> &[u8] {
-        self.part(self.layout.word.clone())
+        self.part(self.layout.word())
     }
 
     /// What the HMAC suites authenticate, apart from the ROC: header, payload and, in SRTCP, the
     /// ESRTCP word (RFC 3711 §3.1, §3.4). The MKI is outside.
     pub(crate) fn hmac_portion(&self) -> &[u8] {
-        self.part(0..self.layout.mki.start)
+        self.part(0..self.layout.plain + usize::from(self.layout.trailer.word))
     }
 
     pub(crate) fn mki(&self) -> &[u8] {
-        self.part(self.layout.mki.clone())
+        self.part(self.layout.mki())
+    }
+
+    pub(crate) fn has_tag(&self) -> bool {
+        self.layout.trailer.has_tag()
     }
 
     /// The tag; `None` if the policy gave authentication up.
+    #[inline(always)]
     pub(crate) fn tag(&self) -> Option<&[u8]> {
-        self.layout.tag.clone().map(|range| self.part(range))
+        self.layout.tag().map(|range| self.part(range))
     }
 
     /// The rollover counter and the MAC behind it in a tag that carries it; there may be no MAC (RFC 4771).
@@ -220,7 +279,7 @@ impl<B: AsRef<[u8]>> Laid<B> {
 
     /// Where the tag is.
     pub(crate) fn tag_range(&self) -> Option<Range<usize>> {
-        self.layout.tag.clone()
+        self.layout.tag()
     }
 
     /// Bytes of the plain packet.
@@ -230,35 +289,53 @@ impl<B: AsRef<[u8]>> Laid<B> {
 
     /// Bytes of the protected packet.
     pub(crate) fn total(&self) -> usize {
-        self.layout.total
+        self.layout.total()
     }
 }
 
 impl<B: AsMut<[u8]>> Laid<B> {
+    #[inline(always)]
     fn part_mut(&mut self, range: Range<usize>) -> &mut [u8] {
         debug_assert!(range.end <= self.bytes.as_mut().len());
-        self.bytes.as_mut().get_mut(range).unwrap_or_default()
+        match self.bytes.as_mut().get_mut(range) {
+            Some(part) => part,
+            None => nowhere(),
+        }
     }
 
     pub(crate) fn header_mut(&mut self) -> &mut [u8] {
         self.part_mut(0..self.layout.header)
     }
 
+    #[inline(always)]
     pub(crate) fn plain_mut(&mut self) -> &mut [u8] {
         self.part_mut(0..self.layout.plain)
     }
 
+    /// The plain packet, in its place, and the bytes of it that are never encrypted.
+    #[inline(always)]
+    pub(crate) fn plain_and_header_len(&mut self) -> (&mut [u8], usize) {
+        let header = self.layout.header;
+        (self.plain_mut(), header)
+    }
+
     /// The header and the ESRTCP word, which no cipher for payloads changes, and the payload between them.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn header_payload_and_word(&mut self) -> (&[u8], &mut [u8], &[u8]) {
         let Layout { header, plain, .. } = self.layout;
-        let word = self.layout.word.start - plain..self.layout.word.end - plain;
-        let parts = self.bytes.as_mut().split_at_mut_checked(plain);
-        let parts = parts.and_then(|(plain, behind)| {
-            let (header, payload) = plain.split_at_mut_checked(header)?;
-            Some((&*header, payload, behind.get(word)?))
-        });
-        parts.unwrap_or_default()
+        let word = self.layout.word();
+        let word = word.start - plain..word.end - plain;
+        // Slice by slice: three of them would be handed over in memory.
+        let Some((plain, behind)) = self.bytes.as_mut().split_at_mut_checked(plain) else {
+            return (nowhere(), nowhere(), nowhere());
+        };
+        let Some((header, payload)) = plain.split_at_mut_checked(header) else {
+            return (nowhere(), nowhere(), nowhere());
+        };
+        match behind.get(word) {
+            Some(word) => (header, payload, word),
+            None => (header, payload, nowhere()),
+        }
     }
 
     /// Copies a plain packet into its place.
@@ -267,23 +344,29 @@ impl<B: AsMut<[u8]>> Laid<B> {
     }
 
     pub(crate) fn write_word(&mut self, word: u32) {
-        copy(self.part_mut(self.layout.word.clone()), &word.to_be_bytes());
+        copy(self.part_mut(self.layout.word()), &word.to_be_bytes());
     }
 
+    #[inline(always)]
     pub(crate) fn write_mki(&mut self, mki: &[u8]) {
-        copy(self.part_mut(self.layout.mki.clone()), mki);
+        if mki.is_empty() {
+            // Copying nothing would cost as much as copying something.
+            return;
+        }
+        copy(self.part_mut(self.layout.mki()), mki);
     }
 
     /// Writes the leading bytes of `tag`, as many as the suite sends.
+    #[inline(always)]
     pub(crate) fn write_tag(&mut self, tag: &[u8]) {
-        if let Some(range) = self.layout.tag.clone() {
-            copy(self.part_mut(range), tag);
+        if let Some(range) = self.layout.tag() {
+            write_leading(self.part_mut(range), tag);
         }
     }
 
     /// Puts the rollover counter into the tag, before the MAC, whose last bytes give way (RFC 4771 §2).
     pub(crate) fn insert_roc(&mut self, roc: [u8; ROC_LEN]) {
-        if let Some(range) = self.layout.tag.clone() {
+        if let Some(range) = self.layout.tag() {
             let tag = self.part_mut(range);
             tag.rotate_right(ROC_LEN.min(tag.len()));
             copy(tag, &roc);
@@ -304,6 +387,30 @@ pub(crate) fn split_esrtcp(word: &[u8]) -> Option<(bool, u32)> {
     Some((word >> 31 == 1, word & 0x7fff_ffff))
 }
 
+/// What is out of range, and so never met: see the invariant of [`Laid`].
+#[cold]
+#[inline(never)]
+fn nowhere<T: Default>() -> T {
+    T::default()
+}
+
+/// Fills `to` with the leading bytes of `from`: without a call for the lengths that tags have.
+#[inline(always)]
+pub(crate) fn write_leading(to: &mut [u8], from: &[u8]) {
+    fn write<const N: usize>(to: &mut [u8], from: &[u8]) -> bool {
+        match (<&mut [u8; N]>::try_from(to), from.first_chunk()) {
+            (Ok(to), Some(from)) => {
+                *to = *from;
+                true
+            }
+            _ => false,
+        }
+    }
+    if !write::<10>(to, from) && !write::<16>(to, from) && !write::<4>(to, from) {
+        copy(to, from);
+    }
+}
+
 /// Copies as many bytes as both sides have.
 fn copy(to: &mut [u8], from: &[u8]) {
     let both = to.len().min(from.len());
@@ -317,18 +424,13 @@ mod tests {
     use super::*;
     use alloc::vec::Vec;
 
-    const HMAC: Trailer = Trailer {
-        aead: false,
-        word: 4,
-        mki: 2,
-        tag: NonZeroUsize::new(10),
-    };
-    const AEAD: Trailer = Trailer {
-        aead: true,
-        word: 4,
-        mki: 2,
-        tag: NonZeroUsize::new(16),
-    };
+    fn hmac() -> Trailer {
+        Trailer::new(false, 4, 2, 10)
+    }
+
+    fn aead() -> Trailer {
+        Trailer::new(true, 4, 2, 16)
+    }
 
     #[test]
     fn every_byte_behind_the_payload_belongs_to_exactly_one_part() {
@@ -336,26 +438,17 @@ mod tests {
             for word in [0, 4] {
                 for mki in [0, 1, 128] {
                     for tag in [0, 4, 10, 16] {
-                        let tag = NonZeroUsize::new(tag);
-                        let trailer = Trailer {
-                            aead,
-                            word,
-                            mki,
-                            tag,
-                        };
+                        let trailer = Trailer::new(aead, word, mki, tag);
                         let layout = trailer.behind(12, 40);
-                        let mut owned: Vec<usize> = [
-                            Some(layout.word.clone()),
-                            Some(layout.mki.clone()),
-                            layout.tag.clone(),
-                        ]
-                        .into_iter()
-                        .flatten()
-                        .flatten()
-                        .collect();
+                        let mut owned: Vec<usize> =
+                            [Some(layout.word()), Some(layout.mki()), layout.tag()]
+                                .into_iter()
+                                .flatten()
+                                .flatten()
+                                .collect();
                         owned.sort_unstable();
-                        assert_eq!(owned, (40..layout.total).collect::<Vec<_>>());
-                        assert_eq!(trailer.within(12, layout.total), Some(layout));
+                        assert_eq!(owned, (40..layout.total()).collect::<Vec<_>>());
+                        assert_eq!(trailer.within(12, layout.total()), Some(layout));
                     }
                 }
             }
@@ -364,23 +457,23 @@ mod tests {
 
     #[test]
     fn the_parts_stand_in_the_order_of_the_rfcs() {
-        let layout = HMAC.behind(8, 40);
+        let layout = hmac().behind(8, 40);
         assert_eq!(
-            (layout.word, layout.mki, layout.tag),
+            (layout.word(), layout.mki(), layout.tag()),
             (40..44, 44..46, Some(46..56))
         );
-        let layout = AEAD.behind(8, 40);
+        let layout = aead().behind(8, 40);
         assert_eq!(
-            (layout.tag, layout.word, layout.mki),
+            (layout.tag(), layout.word(), layout.mki()),
             (Some(40..56), 56..60, 60..62)
         );
     }
 
     #[test]
     fn a_packet_without_room_for_header_and_trailer_has_no_layout() {
-        assert_eq!(HMAC.within(8, 8 + 15), None);
-        assert!(HMAC.within(8, 8 + 16).is_some());
-        assert_eq!(HMAC.within(8, 3), None);
+        assert_eq!(hmac().within(8, 8 + 15), None);
+        assert!(hmac().within(8, 8 + 16).is_some());
+        assert_eq!(hmac().within(8, 3), None);
     }
 
     #[test]

@@ -120,6 +120,7 @@ mod bytes_mut;
 
 // What feeds it.
 mod context;
+mod one_or_more;
 mod builder;
 mod suite;
 mod key;

@@ -76,7 +76,7 @@
 //! **The bug.** The `_32` suites shorten the tag of SRTP; that of SRTCP has 10 bytes (RFC 4568 §6.2, RFC 5764 §4.1.2). One
 //! length for both makes reports fail, or lets 4 bytes authenticate a BYE. A comparison over "as many bytes as there are" takes an empty tag.
 //!
-//! **Here.** Each plane has a `Trailer` of its own, and a tag in it is an `Option<NonZeroUsize>`: no tag is a decision, never a
+//! **Here.** Each plane has a `Trailer` of its own, and a tag in it is an `Option<NonZeroU8>`: no tag is a decision, never a
 //! length. A comparison with an empty tag is false.
 //!
 //! **Tests.** `wire.rs`: `srtcp_tags_of_4_and_10_bytes_go_with_the_suites_that_have_them_and_no_others`, `overheads_are_exact_and_those_of_the_rfcs`;

@@ -10,10 +10,10 @@ mod hmac_sha1;
 use aes::cipher::{Array, BlockCipherEncrypt, InnerIvInit, KeyInit, StreamCipherCore, consts::U16};
 use aes::{Aes128Enc, Aes192Enc, Aes256Enc};
 use subtle::ConstantTimeEq;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 pub(crate) use gcm::{Beside, Gcm};
-pub(crate) use hmac_sha1::{HmacSha1, Message, codes, is_worth_it};
+pub(crate) use hmac_sha1::{HmacSha1, Keyed, Message, State as Sha1State, codes, is_worth_it};
 
 use crate::simd;
 
@@ -21,6 +21,15 @@ use crate::simd;
 pub(crate) const BLOCK: usize = 16;
 /// Bytes that HMAC-SHA1 gives before truncation, and of its session key (RFC 3711 §5.2).
 pub(crate) const SHA1_LEN: usize = 20;
+
+/// Bytes that are wiped when dropped, all at once: `Zeroizing` wipes an array byte by byte.
+struct Wiped<const N: usize>([u8; N]);
+
+impl<const N: usize> Drop for Wiped<N> {
+    fn drop(&mut self) {
+        self.0.as_mut_slice().zeroize();
+    }
+}
 
 /// A block cipher under its key, in the encrypting direction, the only one that SRTP has.
 pub(crate) enum BlockCipher {
@@ -73,6 +82,12 @@ impl BlockCipher {
         Self::on(simd::Level::best(), algorithm, fill)
     }
 
+    /// The same for keystreams of packets that HMAC-SHA1 authenticates.
+    pub(crate) fn beside_sha1(algorithm: Algorithm, fill: impl FnOnce(&mut [u8])) -> Self {
+        let level = simd::Level::best().map(simd::Level::beside_sha1);
+        Self::on(level, algorithm, fill)
+    }
+
     /// The same for the vector units of a level, if they have the algorithm, or without one for RustCrypto.
     pub(crate) fn on(
         level: Option<simd::Level>,
@@ -85,8 +100,8 @@ impl BlockCipher {
             key
         }
         if let Some(level) = level.filter(|_| algorithm.is_aes()) {
-            let mut key = Zeroizing::new([0; 32]);
-            let key = key.get_mut(..algorithm.key_len()).unwrap_or_default();
+            let mut key = Wiped([0; 32]);
+            let key = key.0.get_mut(..algorithm.key_len()).unwrap_or_default();
             fill(key);
             return Self::Vector(simd::Aes::new(level, key));
         }
@@ -120,8 +135,16 @@ impl BlockCipher {
     ///
     /// SRTP starts it at a multiple of 2^16 and gives
     /// a packet at most 2^16 blocks, GCM starts its 32 bits at 2: neither carries into the nonce.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn xor_keystream(&self, first: u128, data: &mut [u8]) {
+        match self {
+            Self::Vector(aes) => aes.xor_keystream(first, data),
+            _ => self.xor_keystream_portably(first, data),
+        }
+    }
+
+    #[inline(never)]
+    fn xor_keystream_portably(&self, first: u128, data: &mut [u8]) {
         match self {
             Self::Vector(aes) => aes.xor_keystream(first, data),
             Self::Aes128(aes) => xor_keystream(aes, first, data),
@@ -129,6 +152,17 @@ impl BlockCipher {
             Self::Aes256(aes) => xor_keystream(aes, first, data),
             #[cfg(feature = "aria")]
             Self::Aria128(_) | Self::Aria256(_) => self.xor_keystream_aside(first, data),
+        }
+    }
+}
+
+impl BlockCipher {
+    /// The same behind the first `header` bytes of `packet`, which stay as they are, in a way that is better before a hash of the packet.
+    #[inline(always)]
+    pub(crate) fn xor_keystream_behind(&self, first: u128, packet: &mut [u8], header: usize) {
+        match self {
+            Self::Vector(aes) => aes.xor_keystream_behind(first, packet, header),
+            _ => self.xor_keystream(first, packet.get_mut(header..).unwrap_or_default()),
         }
     }
 }
@@ -150,6 +184,36 @@ fn xor_keystream<C: BlockCipherEncrypt<BlockSize = U16>>(cipher: &C, first: u128
     }
 }
 
+/// Fills less than 64 bytes with the first of others, in pieces of known sizes: faster than a call.
+#[inline(always)]
+pub(crate) fn copy_short(to: &mut [u8], from: &[u8]) {
+    let from = from.get(..to.len()).unwrap_or_default();
+    let done = copy_ends::<32>(to, from)
+        || copy_ends::<16>(to, from)
+        || copy_ends::<8>(to, from)
+        || copy_ends::<4>(to, from);
+    if !done {
+        for (to, from) in to.iter_mut().zip(from) {
+            *to = *from;
+        }
+    }
+}
+
+/// Copies `N` bytes from the beginning and `N` from the end, if there are so many.
+#[inline(always)]
+fn copy_ends<const N: usize>(to: &mut [u8], from: &[u8]) -> bool {
+    let (Some(first), Some(last)) = (from.first_chunk::<N>(), from.last_chunk::<N>()) else {
+        return false;
+    };
+    if let Some(to) = to.first_chunk_mut() {
+        *to = *first;
+    }
+    if let Some(to) = to.last_chunk_mut() {
+        *to = *last;
+    }
+    true
+}
+
 /// Has keys that are set up from now on do without the best `levels` of vector units, of three. Returns the name of what they use.
 ///
 /// Not part of the public API: it is for the benches of this crate, which compare the levels.
@@ -160,8 +224,20 @@ pub fn without_best_levels(levels: usize) -> &'static str {
 }
 
 /// Is `received` the beginning of `computed`, and not empty? In constant time for a given length of `received`.
-#[inline]
+#[inline(always)]
 pub(crate) fn is_truncation_of(received: &[u8], computed: &[u8]) -> bool {
+    /// For the lengths that tags have, which are then known beforehand.
+    #[inline(always)]
+    fn of_length<const N: usize>(received: &[u8], computed: &[u8]) -> Option<bool> {
+        let received: &[u8; N] = received.try_into().ok()?;
+        Some(are_equal(computed.first_chunk::<N>()?, received))
+    }
+    if let Some(is_it) = of_length::<10>(received, computed) {
+        return is_it;
+    }
+    if let Some(is_it) = of_length::<16>(received, computed) {
+        return is_it;
+    }
     match computed.get(..received.len()) {
         Some(computed) if !computed.is_empty() => are_equal(computed, received),
         _ => false,
@@ -169,7 +245,7 @@ pub(crate) fn is_truncation_of(received: &[u8], computed: &[u8]) -> bool {
 }
 
 /// Are the bytes the same? In constant time for given lengths.
-#[inline]
+#[inline(always)]
 pub(crate) fn are_equal(one: &[u8], other: &[u8]) -> bool {
     // Words at a time: `subtle` on slices pays for its barrier at every byte.
     let ((words, bytes), (other_words, other_bytes)) = (one.as_chunks(), other.as_chunks());

@@ -9,7 +9,6 @@ mod upkeep;
 
 use alloc::{boxed::Box, vec::Vec};
 use core::fmt;
-use core::num::NonZeroUsize;
 
 use crate::builder::{Builder, EBitPolicy, Options, SrtcpTag};
 use crate::context::Context;
@@ -43,15 +42,17 @@ pub use overlap::{Overlap, RocAfterRekey};
 /// counts towards the life of its key.
 ///
 /// A `Receiver` is `Send` and `Sync`; unprotecting takes `&mut`.
+// In this order, and from the beginning of a line of the cache: see `Context`.
+#[repr(C, align(64))]
 pub struct Receiver {
-    context: Context<ReplayWindow, UnprotectErrorCounts>,
-    options: ReceiverOptions,
-    /// The other SRTCP trailer to try, where either tag length is accepted.
-    other_rtcp: Option<Trailer>,
-    /// How many indices are tried for a packet.
-    most_guesses: usize,
     /// The keys of before, while packets under them are still on their way.
     former: Option<Box<Former>>,
+    /// How many indices are tried for a packet.
+    most_guesses: usize,
+    options: ReceiverOptions,
+    context: Context<ReplayWindow, UnprotectErrorCounts>,
+    /// The other SRTCP trailer to try, where either tag length is accepted.
+    other_rtcp: Option<Trailer>,
 }
 
 /// Options of a [`Receiver`], from [`Receiver::builder`].
@@ -136,10 +137,9 @@ impl ReceiverOptions {
             SrtcpTag::Bytes4 => SrtcpTag::Bytes10,
             _ => SrtcpTag::Bytes4,
         };
-        self.accept_either_srtcp_tag.then(|| Trailer {
-            tag: NonZeroUsize::new(other.len(context.ring.suite())),
-            ..context.formats.rtcp
-        })
+        let tag = other.len(context.ring.suite());
+        let other = context.formats.rtcp.with_tag(tag);
+        self.accept_either_srtcp_tag.then_some(other)
     }
 }
 

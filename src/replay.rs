@@ -7,15 +7,17 @@
 //!                                             ▲ highest
 //! ```
 //!
-//! The bits live in a ring of 64-bit blocks with at least one block to spare, so that moving
-//! ahead clears whole blocks and never shifts.
+//! The bits live in blocks of 64, the newest of them by itself and those before it in a ring, so that moving ahead clears whole blocks and never shifts.
+//!
+//! Memory that is not in the cache costs more than the rest of a packet. One that is in order asks for the newest block, which stands beside
+//! the highest index. The ring of the default size, or less, is behind it and not somewhere else.
 
 use alloc::{boxed::Box, vec};
 
 /// How many indices behind the highest one a receiver remembers, for each SSRC and plane: 64 to
 /// 32768 (RFC 3711 §3.3.2 asks for 64 at least). The default is 1024.
 ///
-/// A window of n takes between n/8 + 8 and n/4 + 16 bytes.
+/// A window takes 128 bytes. Where it is of more than 1024, n, it takes between n/8 and n/4 bytes beside them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReplayWindowSize(u16);
 
@@ -36,10 +38,10 @@ impl ReplayWindowSize {
         self.0
     }
 
-    /// Blocks of 64 bits in the ring, a power of two: the window can touch one more block than
-    /// its size fills, because it need not begin at a block's edge.
-    fn blocks(self) -> usize {
-        (usize::from(self.0).div_ceil(64) + 1).next_power_of_two()
+    /// Do the blocks inside of a window do?
+    #[inline]
+    fn fits_inside(self) -> bool {
+        usize::from(self.0) <= INSIDE * 64
     }
 }
 
@@ -58,28 +60,47 @@ pub(crate) enum Refused {
     TooOld,
 }
 
+/// Blocks of the ring inside of a window.
+const INSIDE: usize = 16;
+
 /// The indices seen so far, of one SSRC in one plane.
+///
+/// In this order: what every packet asks for, what some do, and what few windows have.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct ReplayWindow {
-    highest: Option<u64>,
+    /// The lowest index that is ahead of all that were seen.
+    ahead: u64,
+    /// The block of the highest index.
+    newest: u64,
     size: ReplayWindowSize,
-    /// The ring; empty means that no storage is kept and everything up to `highest` counts as seen.
-    blocks: Box<[u64]>,
+    /// Are there blocks? If not, everything that is not ahead counts as seen.
+    is_stored: bool,
+    /// The blocks before the newest, as many as the window needs or more: a power of two.
+    inside: [u64; INSIDE],
+    /// The same for a greater window.
+    outside: Box<[u64]>,
 }
 
 impl ReplayWindow {
     /// A window that has seen nothing.
     pub(crate) fn new(size: ReplayWindowSize) -> Self {
-        Self {
-            highest: None,
+        let mut window = Self {
+            ahead: 0,
+            newest: 0,
             size,
-            blocks: vec![0; size.blocks()].into_boxed_slice(),
-        }
+            is_stored: false,
+            inside: [0; INSIDE],
+            outside: Box::default(),
+        };
+        window.rebuild_storage();
+        window
     }
 
     /// The highest index seen.
+    #[inline]
     pub(crate) fn highest(&self) -> Option<u64> {
-        self.highest
+        self.ahead.checked_sub(1)
     }
 
     pub(crate) fn size(&self) -> ReplayWindowSize {
@@ -88,10 +109,10 @@ impl ReplayWindow {
 
     /// What was seen, from the highest index down, as [`from_blocks`](Self::from_blocks) takes it. `None` without storage.
     pub(crate) fn blocks(&self) -> Option<impl Iterator<Item = u64>> {
-        let highest = self.highest.filter(|_| !self.blocks.is_empty())?;
+        let highest = self.highest().filter(|_| self.is_stored)?;
         let touched = touched(self.size, highest).rev();
         Some(touched.map(move |block| {
-            let seen = self.blocks.get(self.slot(block * 64)).copied();
+            let seen = self.block(block).copied();
             seen.unwrap_or_default() & mask(self.size, highest, block)
         }))
     }
@@ -109,7 +130,7 @@ impl ReplayWindow {
         blocks: Option<&[u64]>,
     ) -> Option<Self> {
         let mut window = Self::new(size);
-        window.highest = Some(highest);
+        window.ahead = highest + 1;
         let Some(blocks) = blocks else {
             window.release_storage();
             return Some(window);
@@ -118,36 +139,33 @@ impl ReplayWindow {
             if seen & !mask(size, highest, block) != 0 {
                 return None;
             }
-            let slot = window.slot(block * 64);
-            *window.blocks.get_mut(slot)? = *seen;
+            *window.block_mut(block)? = *seen;
         }
         (window.check(highest) == Err(Refused::Replayed)).then_some(window)
     }
 
     /// Moves on to `highest`, if that is ahead: everything up to it counts as seen.
     pub(crate) fn skip_to(&mut self, highest: u64) {
-        self.highest = self.highest.max(Some(highest));
+        self.ahead = self.ahead.max(highest + 1);
         self.release_storage();
     }
 
     /// Gives the storage back and keeps the highest index: from now on, whatever is not ahead of it is too old.
     pub(crate) fn release_storage(&mut self) {
-        self.blocks = Box::default();
+        self.is_stored = false;
+        self.outside = Box::default();
     }
 
     /// Would [`mark`](Self::mark)ing `index` be news?
     #[inline]
     pub(crate) fn check(&self, index: u64) -> Result<(), Refused> {
-        let Some(highest) = self.highest else {
+        if index >= self.ahead {
             return Ok(());
-        };
-        let Some(behind) = highest.checked_sub(index) else {
-            return Ok(());
-        };
-        if behind >= u64::from(self.size.0) {
+        }
+        if self.ahead - index > u64::from(self.size.0) {
             return Err(Refused::TooOld);
         }
-        match self.blocks.get(self.slot(index)) {
+        match self.block(index / 64) {
             None => Err(Refused::TooOld),
             Some(block) if block & bit(index) != 0 => Err(Refused::Replayed),
             Some(_) => Ok(()),
@@ -159,50 +177,88 @@ impl ReplayWindow {
     /// Only for an index that [`check`](Self::check) let pass.
     #[inline]
     pub(crate) fn mark(&mut self, index: u64) {
-        if self.blocks.is_empty() {
+        if !self.is_stored {
             self.rebuild_storage();
         }
-        match self.highest {
-            Some(highest) if index <= highest => {}
-            Some(highest) => self.advance(highest, index),
-            None => self.highest = Some(index),
+        if index >= self.ahead {
+            self.advance(index);
         }
-        let slot = self.slot(index);
-        if let Some(block) = self.blocks.get_mut(slot) {
+        if let Some(block) = self.block_mut(index / 64) {
             *block |= bit(index);
         }
     }
 
-    /// Clears the blocks between the old and the new highest index: at most the whole ring.
-    fn advance(&mut self, highest: u64, index: u64) {
-        let crossed = (index / 64).saturating_sub(highest / 64);
-        let ring = u64::try_from(self.blocks.len()).unwrap_or(u64::MAX);
-        for step in 1..=crossed.min(ring) {
-            let slot = self.slot(highest.saturating_add(step * 64));
-            if let Some(block) = self.blocks.get_mut(slot) {
-                *block = 0;
-            }
+    /// Makes `index`, which lies ahead, the highest.
+    #[inline]
+    fn advance(&mut self, index: u64) {
+        if let Some(highest) = self.highest()
+            && highest / 64 < index / 64
+        {
+            self.begin_block(index / 64, highest / 64);
         }
-        self.highest = Some(index);
+        self.ahead = index + 1;
     }
 
-    /// Storage again after [`release_storage`](Self::release_storage), with everything up to the highest index seen.
+    /// Puts the newest block, which was that of this number, into the ring, and makes room for another: in between, nothing was seen.
+    #[inline(never)]
+    fn begin_block(&mut self, number: u64, before: u64) {
+        let seen = core::mem::take(&mut self.newest);
+        let ring = match self.size.fits_inside() {
+            true => self.inside.as_mut_slice(),
+            false => &mut self.outside,
+        };
+        let blocks = ring.len();
+        let mut put = |number, seen| {
+            if let Some(block) = ring.get_mut(slot(number, blocks)) {
+                *block = seen;
+            }
+        };
+        put(before, seen);
+        (before + 1..number).take(blocks).for_each(|it| put(it, 0));
+    }
+
+    /// Blocks, at first or after [`release_storage`](Self::release_storage), with everything up to the highest index seen.
+    #[cold]
     fn rebuild_storage(&mut self) {
-        let seen = if self.highest.is_some() { u64::MAX } else { 0 };
-        self.blocks = vec![seen; self.size.blocks()].into_boxed_slice();
-        if let Some(highest) = self.highest {
-            let slot = self.slot(highest);
-            if let Some(block) = self.blocks.get_mut(slot) {
-                *block = bit(highest) | (bit(highest) - 1);
-            }
+        let seen = self.highest().map_or(0, |_| u64::MAX);
+        self.newest = self
+            .highest()
+            .map_or(0, |highest| u64::MAX >> (63 - highest % 64));
+        self.inside = [seen; INSIDE];
+        if !self.size.fits_inside() {
+            let blocks = usize::from(self.size.0).div_ceil(64).next_power_of_two();
+            self.outside = vec![seen; blocks].into_boxed_slice();
+        }
+        self.is_stored = true;
+    }
+
+    /// The block of this number: its first index by 64.
+    #[inline]
+    fn block(&self, number: u64) -> Option<&u64> {
+        match self.highest() {
+            _ if !self.is_stored => None,
+            Some(highest) if highest / 64 == number => Some(&self.newest),
+            _ if self.size.fits_inside() => self.inside.get(slot(number, INSIDE)),
+            _ => self.outside.get(slot(number, self.outside.len())),
         }
     }
 
-    fn slot(&self, index: u64) -> usize {
-        // The ring is a power of two of at most 1024 blocks: the mask keeps what a usize holds anywhere.
-        let mask = self.blocks.len().wrapping_sub(1);
-        usize::try_from(index / 64 % 1024).unwrap_or(0) & mask
+    #[inline]
+    fn block_mut(&mut self, number: u64) -> Option<&mut u64> {
+        match self.highest() {
+            _ if !self.is_stored => None,
+            Some(highest) if highest / 64 == number => Some(&mut self.newest),
+            _ if self.size.fits_inside() => self.inside.get_mut(slot(number, INSIDE)),
+            _ => self.outside.get_mut(slot(number, self.outside.len())),
+        }
     }
+}
+
+/// The place of a block in a ring of so many, a power of two.
+#[inline]
+fn slot(number: u64, blocks: usize) -> usize {
+    // At most 512: the remainder keeps what a usize holds anywhere.
+    usize::try_from(number % 512).unwrap_or(0) & blocks.wrapping_sub(1)
 }
 
 /// The numbers of the blocks of 64 indices that a window touches.

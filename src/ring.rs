@@ -13,6 +13,7 @@ use crate::error::KeyRingError;
 use crate::header::Plane;
 use crate::kdf::{Kdf, KeyDerivationRate};
 use crate::key::{MasterKey, Mki};
+use crate::one_or_more::OneOrMore;
 use crate::primitives::are_equal;
 use crate::state::StateKey;
 use crate::suite::CryptoSuite;
@@ -92,17 +93,20 @@ impl KeyUsage {
 }
 
 /// One master key, ready for packets.
+///
+/// In this order: what packets of SRTP ask for, in lines of the cache that follow each other, the same of SRTCP, and what few ask for.
+#[repr(C)]
 pub(crate) struct RingKey {
-    check: KeyCheck,
-    state_key: StateKey,
+    usage: KeyUsage,
     mki: Option<Mki>,
-    /// Keys are numbered in the order they came.
-    serial: u64,
     rtp: SessionKeys<Transform>,
     rtcp: SessionKeys<Transform>,
-    /// For elements of header extensions, if any are encrypted.
-    header_extensions: Option<SessionKeys<HeaderCipher>>,
-    usage: KeyUsage,
+    /// For elements of header extensions, if any are encrypted. Boxed: what is not there has no room in which the compiler would leave what is on the stack.
+    header_extensions: Option<Box<SessionKeys<HeaderCipher>>>,
+    /// Keys are numbered in the order they came.
+    serial: u64,
+    check: KeyCheck,
+    state_key: StateKey,
 }
 
 /// Which session keys come out of a master key, and how often.
@@ -117,16 +121,16 @@ impl RingKey {
     fn new(key: &MasterKey, derivation: Derivation, serial: u64) -> Self {
         let kdf = Kdf::new(key);
         let rate = derivation.rate;
-        let header_extensions = || SessionKeys::new(key, &kdf, Plane::Rtp, rate);
+        let header_extensions = || Box::new(SessionKeys::new(key, &kdf, Plane::Rtp, rate));
         Self {
-            check: KeyCheck::of(&kdf),
-            state_key: StateKey::of(&kdf),
+            usage: KeyUsage::of(key),
+            mki: key.mki().cloned(),
             rtp: SessionKeys::new(key, &kdf, Plane::Rtp, rate),
             rtcp: SessionKeys::new(key, &kdf, Plane::Rtcp, rate),
             header_extensions: derivation.header_extensions.then(header_extensions),
-            usage: KeyUsage::of(key),
-            mki: key.mki().cloned(),
             serial,
+            check: KeyCheck::of(&kdf),
+            state_key: StateKey::of(&kdf),
         }
     }
 
@@ -205,18 +209,16 @@ impl KeyCheck {
     }
 }
 
-/// The master keys of one context: all for one suite, with MKIs of one length or a single key without.
+/// The master keys of one context: all for one suite, with MKIs of one length or a single key without. In this order: see [`Context`](crate::context::Context).
+#[repr(C)]
 pub(crate) struct KeyRing {
-    suite: CryptoSuite,
-    derivation: Derivation,
-    #[expect(
-        clippy::vec_box,
-        reason = "a growing or shrinking list of bare keys would leave copies of them behind"
-    )]
-    keys: Vec<Box<RingKey>>,
     /// The keys that were here before. RFC 3711 §9.2: a key that was used is never used again, or its keystream would be.
     former: Vec<KeyCheck>,
     next_serial: u64,
+    derivation: Derivation,
+    suite: CryptoSuite,
+    /// Boxed: a list of bare keys that grows or shrinks would leave copies of them behind.
+    keys: OneOrMore<Box<RingKey>>,
 }
 
 impl KeyRing {
@@ -226,7 +228,7 @@ impl KeyRing {
         Self {
             suite,
             derivation,
-            keys: Vec::from([Box::new(RingKey::new(key, derivation, 0))]),
+            keys: OneOrMore::One(Box::new(RingKey::new(key, derivation, 0))),
             former: Vec::new(),
             next_serial: 1,
         }
@@ -236,8 +238,10 @@ impl KeyRing {
     pub(crate) fn replace(&mut self, key: &MasterKey) -> Result<(), KeyRingError> {
         let ready = self.make_ready(key)?;
         self.suite = key.suite();
-        let former = core::mem::replace(&mut self.keys, Vec::from([ready]));
-        self.former.extend(former.into_iter().map(|key| key.check));
+        self.keys.change(|keys| {
+            self.former.extend(keys.drain(..).map(|key| key.check));
+            keys.push(ready);
+        });
         self.next_serial += 1;
         Ok(())
     }
@@ -246,7 +250,7 @@ impl KeyRing {
     /// the serial number of the first new key.
     pub(crate) fn succeed(&mut self, old: &mut Self) -> Result<u64, KeyRingError> {
         let same_form = self.suite == old.suite && self.derivation.rate == old.derivation.rate;
-        for key in &self.keys {
+        for key in self.keys.iter() {
             let reused = old.former.iter().any(|check| check.matches(&key.check));
             let mut others = old.keys.iter();
             let other = others.find(|other| other.check.matches(&key.check));
@@ -256,11 +260,11 @@ impl KeyRing {
         }
         let first_new = old.next_serial;
         self.next_serial = first_new;
-        for key in &mut self.keys {
+        for key in self.keys.iter_mut() {
             let mut others = old.keys.iter();
             match others.position(|other| other.check.matches(&key.check)) {
                 Some(at) => {
-                    let mut kept = old.keys.remove(at);
+                    let mut kept = old.keys.change(|keys| keys.remove(at));
                     // The options about header extensions may be others.
                     core::mem::swap(&mut kept.header_extensions, &mut key.header_extensions);
                     *key = kept;
@@ -310,7 +314,7 @@ impl KeyRing {
             return Err(KeyRingError::TooManyKeys { most: MAX_KEYS });
         }
         let ready = self.make_ready(key)?;
-        self.keys.push(ready);
+        self.keys.change(|keys| keys.push(ready));
         self.next_serial += 1;
         Ok(())
     }
@@ -318,7 +322,7 @@ impl KeyRing {
     /// Removes the key at `slot`; the slots behind it move up by one. The caller sees to it that one remains.
     pub(crate) fn remove(&mut self, slot: usize) {
         if slot < self.keys.len() {
-            let key = self.keys.remove(slot);
+            let key = self.keys.change(|keys| keys.remove(slot));
             self.former.push(key.check);
         }
     }
@@ -327,7 +331,15 @@ impl KeyRing {
     /// MKIs the slot of the only key.
     #[inline]
     pub(crate) fn find(&self, mki: &[u8]) -> Option<usize> {
-        // Not `==`: with empty MKIs the C library would compare no bytes at an address that is none, which some CPUs take 50 ns for.
+        // Not `==` alone: with empty MKIs the C library would compare no bytes at an address that is none, which some CPUs take 50 ns for.
+        match self.keys.first() {
+            Some(key) if mki.is_empty() && key.mki.is_none() => Some(0),
+            _ => self.find_by_mki(mki),
+        }
+    }
+
+    #[inline(never)]
+    fn find_by_mki(&self, mki: &[u8]) -> Option<usize> {
         self.keys
             .iter()
             .position(|key| key.mki_bytes().iter().eq(mki))

@@ -28,12 +28,14 @@ pub(crate) use path::Source;
 ///
 /// A `Sender` is `Send` and `Sync`; protecting takes `&mut`. RTP and RTCP of one session share a sender. To spread work
 /// over threads, give each its own sessions or directions, or, under a key each, its own SSRCs.
+// In this order, and from the beginning of a line of the cache: see `Context`.
+#[repr(C, align(64))]
 pub struct Sender {
-    context: Context<SrtcpCounter, ProtectErrorCounts>,
     selected: usize,
     options: SenderOptions,
     /// Another process had this sender before, and may have begun streams that are not known here.
     resumed: bool,
+    context: Context<SrtcpCounter, ProtectErrorCounts>,
 }
 
 /// Options of a [`Sender`], from [`Sender::builder`].

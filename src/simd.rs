@@ -7,7 +7,10 @@
 //!   aes       round keys and counter mode  ┐ written once, for every width,
 //!   ghash     powers of H, sums, products  │ without unsafe code
 //!   gcm       seal in one pass, tag        ┘
-//!   sha1      HMAC-SHA1 from midstates
+//!   sha1      HMAC-SHA1 from midstates, of one message or two at a time
+//!   words     what a vector of words can do, one of each of eight or sixteen messages
+//!   words/    such vectors; the intrinsics
+//!   sha1_lanes  HMAC-SHA1 of so many messages at a time, written once
 //! ```
 //!
 //! A [`Vector`](vector::Vector) cannot be had without a token, so its methods are safe to call; and a [`Kernel`](vector::Kernel) is
@@ -24,15 +27,16 @@ mod gcm;
 mod ghash;
 mod sha1;
 mod sha1_lanes;
+mod words;
 
 #[cfg(test)]
 mod tests;
 
 pub(crate) use aes::Aes;
-pub(crate) use cpu::{Avx512, Level, ShaNi};
+pub(crate) use cpu::{Avx2, Avx512, Level, ShaNi};
 pub(crate) use gcm::Gcm;
 pub(crate) use sha1::hmac as hmac_sha1;
-pub(crate) use sha1_lanes::{LANES, States, compress as compress_lanes, compress_hashes};
+pub(crate) use sha1_lanes::SideBySide;
 
 use crate::primitives::BLOCK;
 

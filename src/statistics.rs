@@ -31,6 +31,34 @@ pub type SenderStatistics = Statistics<ProtectErrorCounts>;
 /// The counts of a [`Receiver`](crate::Receiver).
 pub type ReceiverStatistics = Statistics<UnprotectErrorCounts>;
 
+/// Packets that were protected or accepted, and their bytes: what a stream counts with every one, apart from its errors.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Passed {
+    packets: u64,
+    bytes: u64,
+}
+
+impl Passed {
+    /// Counts a packet of `bytes` plain bytes.
+    #[inline]
+    pub(crate) fn count(&mut self, bytes: usize) {
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        self.packets = self.packets.wrapping_add(1);
+        self.bytes = self.bytes.wrapping_add(bytes);
+    }
+}
+
+impl<Errors> PlaneStatistics<Errors> {
+    pub(crate) fn new(passed: Passed, errors: Errors) -> Self {
+        let Passed { packets, bytes } = passed;
+        Self {
+            packets,
+            bytes,
+            errors,
+        }
+    }
+}
+
 /// Kinds of error as an array of counters.
 pub(crate) trait ErrorCounts: Copy + Default {
     type Error;
@@ -109,7 +137,7 @@ error_counts! {
     }
 }
 
-/// What the packet path does with [`Statistics`].
+/// What a context does with [`Statistics`].
 pub(crate) trait Counting {
     type Error;
 

@@ -7,35 +7,44 @@ mod between;
 mod claim;
 mod exported;
 mod rekeyed;
+mod table;
 
-use alloc::{boxed::Box, vec::Vec};
+use alloc::boxed::Box;
+use core::num::NonZeroU64;
 
 use crate::header::Plane;
 use crate::index::{OutOfRange, PacketIndex};
 use crate::replay::{Refused, ReplayWindow, ReplayWindowSize};
-use crate::statistics::{Counting, ErrorCounts, Statistics};
+use crate::statistics::{ErrorCounts, Passed, PlaneStatistics, Statistics};
 use crate::transform::{Authentic, Position};
 
 use between::Between;
 pub(crate) use claim::{Claim, Guesses, MOST_GUESSES, NotAdmitted, RocClaim};
 pub(crate) use rekeyed::{Anew, Rekeyed, Under};
+pub(crate) use table::{Slot, StreamTable, TableFull};
 
 /// How far ahead an index may run when nothing vouches for it (RFC 3711 §3.3.1: without authentication
 /// the estimate is not robust).
 pub(crate) const GREATEST_UNPROVEN_JUMP: u64 = 1 << 14;
 
 /// One SSRC in one direction.
+///
+/// In this order, so that what every packet of SRTP asks for, if it is in order, is in one line of the cache.
+#[repr(C, align(64))]
 pub(crate) struct Stream<Srtcp, Errors> {
-    pub(crate) rtp: RtpProgress,
-    pub(crate) srtcp: Srtcp,
-    pub(crate) statistics: Statistics<Errors>,
-    /// Set when the caller removed the stream: the newest master key at that time. The highest indices stay until
-    /// that key and its elders are gone, so that a stream which comes back cannot use or accept an index twice.
-    pub(crate) removed_under: Option<u64>,
     /// Of a receiver, after a re-key: the peer may go on, or begin anew.
     pub(crate) rekeyed: Option<Box<Rekeyed>>,
+    /// Set when the caller removed the stream: the serial number after that of the newest master key at that time. The highest indices stay until
+    /// that key and its elders are gone, so that a stream which comes back cannot use or accept an index twice.
+    removed_before: Option<NonZeroU64>,
+    rtp_passed: Passed,
+    pub(crate) rtp: RtpProgress,
+    rtcp_passed: Passed,
+    pub(crate) srtcp: Srtcp,
     /// Of a sender that was resumed: what another process sent, or may have sent, ends with this index.
     pub(crate) inherited: Option<PacketIndex>,
+    /// Of packets that were refused, in SRTP and in SRTCP.
+    errors: [Errors; 2],
 }
 
 /// What a stream remembers of its SRTCP: a sender counts, a receiver keeps a window.
@@ -48,13 +57,20 @@ pub(crate) trait SrtcpProgress {
 
 impl<Srtcp: SrtcpProgress, Errors: ErrorCounts> Stream<Srtcp, Errors> {
     pub(crate) fn new(window: ReplayWindowSize) -> Self {
+        Self::at(RtpProgress::new(window), Srtcp::new(window))
+    }
+
+    /// A stream that has come so far.
+    fn at(rtp: RtpProgress, srtcp: Srtcp) -> Self {
         Self {
-            rtp: RtpProgress::new(window),
-            srtcp: Srtcp::new(window),
-            statistics: Statistics::default(),
-            removed_under: None,
             rekeyed: None,
+            removed_before: None,
+            rtp_passed: Passed::default(),
+            rtp,
+            rtcp_passed: Passed::default(),
+            srtcp,
             inherited: None,
+            errors: [Errors::default(); 2],
         }
     }
 
@@ -70,7 +86,44 @@ impl<Srtcp: SrtcpProgress, Errors: ErrorCounts> Stream<Srtcp, Errors> {
         if let Some(rekeyed) = &mut self.rekeyed {
             rekeyed.release_storage();
         }
-        self.removed_under = Some(newest_key);
+        self.removed_before = Some(NonZeroU64::MIN.saturating_add(newest_key));
+    }
+
+    /// The serial number of the newest master key when the caller removed the stream, if it has not come back.
+    pub(crate) fn removed_under(&self) -> Option<u64> {
+        self.removed_before.map(|next_key| next_key.get() - 1)
+    }
+
+    /// The stream is there, whether or not it was removed.
+    #[inline]
+    pub(crate) fn take_back(&mut self) {
+        self.removed_before = None;
+    }
+
+    /// Counts a packet of `plain` bytes.
+    #[inline]
+    pub(crate) fn count_packet(&mut self, plane: Plane, plain: usize) {
+        match plane {
+            Plane::Rtp => self.rtp_passed.count(plain),
+            Plane::Rtcp => self.rtcp_passed.count(plain),
+        }
+    }
+
+    /// Counts a packet that was refused.
+    pub(crate) fn count_error(&mut self, plane: Plane, error: &Errors::Error) {
+        let [rtp, rtcp] = &mut self.errors;
+        match plane {
+            Plane::Rtp => rtp.count(error),
+            Plane::Rtcp => rtcp.count(error),
+        }
+    }
+
+    pub(crate) fn statistics(&self) -> Statistics<Errors> {
+        let [rtp, rtcp] = self.errors;
+        Statistics {
+            rtp: PlaneStatistics::new(self.rtp_passed, rtp),
+            rtcp: PlaneStatistics::new(self.rtcp_passed, rtcp),
+        }
     }
 }
 
@@ -124,32 +177,28 @@ impl<Errors: ErrorCounts> Stream<ReplayWindow, Errors> {
     pub(crate) fn accept(&mut self, packet: &Authentic, plain: usize) {
         let Position { plane, index, .. } = packet.position();
         match plane {
-            Plane::Rtp => {
-                self.statistics.count_packet(Plane::Rtp, plain);
-                self.rtp.mark_received(index);
-            }
-            Plane::Rtcp => {
-                self.statistics.count_packet(Plane::Rtcp, plain);
-                self.srtcp.mark(index);
-            }
+            Plane::Rtp => self.rtp.mark_received(index),
+            Plane::Rtcp => self.srtcp.mark(index),
         }
-        self.removed_under = None;
+        self.count_packet(plane, plain);
+        self.take_back();
     }
 }
 
 /// How far a stream's SRTP has come.
+#[repr(C)]
 pub(crate) struct RtpProgress {
-    window: ReplayWindow,
     /// A rollover counter that the caller set, for the next packet.
     pending_roc: Option<u32>,
+    window: ReplayWindow,
     between: Between,
 }
 
 impl RtpProgress {
     pub(crate) fn new(window: ReplayWindowSize) -> Self {
         Self {
-            window: ReplayWindow::new(window),
             pending_roc: None,
+            window: ReplayWindow::new(window),
             between: Between::NONE,
         }
     }
@@ -231,20 +280,31 @@ impl RtpProgress {
     /// What the sequence number of a received packet may stand for (RFC 3711 §3.3.1), before anything about it is proven.
     #[inline(always)]
     pub(crate) fn admit(&self, claim: Claim) -> Result<Guesses, NotAdmitted> {
+        match self.estimate(claim) {
+            Some(Ok(index)) => Ok([Some(index), None, None, None]),
+            Some(Err(why)) => Err(why),
+            None => self.without_replays(claim.first_guesses(self.pending_roc)),
+        }
+    }
+
+    /// The same, where it may stand for one index alone: the stream is under way, and the packet belongs where it has come.
+    #[inline(always)]
+    pub(crate) fn estimate(&self, claim: Claim) -> Option<Result<PacketIndex, NotAdmitted>> {
         let reached = match claim.roc {
             RocClaim::Carried(_) => None,
             RocClaim::Estimated => self.highest(),
             RocClaim::EstimatedBetween => self.reached(),
         };
-        if let (None, Some(reached)) = (self.pending_roc, reached) {
-            let index = reached.estimate(claim.seq);
-            let index = index.map_err(NotAdmitted::OutOfRange)?;
-            return match self.check(index) {
-                Ok(()) => Ok([Some(index), None, None, None]),
+        let (None, Some(reached)) = (self.pending_roc, reached) else {
+            return None;
+        };
+        Some(match reached.estimate(claim.seq) {
+            Err(end) => Err(NotAdmitted::OutOfRange(end)),
+            Ok(index) => match self.check(index) {
+                Ok(()) => Ok(index),
                 Err(refused) => Err(NotAdmitted::Refused(refused, index)),
-            };
-        }
-        self.without_replays(claim.first_guesses(self.pending_roc))
+            },
+        })
     }
 
     /// The same, where it need not be inlined.
@@ -293,112 +353,6 @@ impl SrtcpCounter {
 
     pub(crate) fn mark_sent(&mut self, index: u32) {
         self.0 = Some(index);
-    }
-}
-
-/// All streams of a context, sorted by SSRC.
-///
-/// A look-up is a binary search in 16 bytes a stream, without a hash that a peer could aim at; an insertion moves those, once in a
-/// stream's life. Streams are boxed, so that they stay where they are.
-pub(crate) struct StreamTable<S> {
-    streams: Vec<(u32, Box<S>)>,
-    most: usize,
-}
-
-/// Where an SSRC stands in the table, or would.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Slot {
-    Known(usize),
-    New(usize),
-}
-
-/// The table holds as many streams as it may.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct TableFull {
-    pub(crate) most: usize,
-}
-
-impl<S> StreamTable<S> {
-    pub(crate) fn new(most: usize) -> Self {
-        Self {
-            streams: Vec::new(),
-            most,
-        }
-    }
-
-    #[inline]
-    pub(crate) fn find(&self, ssrc: u32) -> Slot {
-        match self.streams.binary_search_by_key(&ssrc, |(ssrc, _)| *ssrc) {
-            Ok(at) => Slot::Known(at),
-            Err(at) => Slot::New(at),
-        }
-    }
-
-    /// The stream at `slot`, if it is known.
-    #[inline]
-    pub(crate) fn at(&self, slot: Slot) -> Option<&S> {
-        match slot {
-            Slot::Known(at) => self.streams.get(at).map(|(_, stream)| stream.as_ref()),
-            Slot::New(_) => None,
-        }
-    }
-
-    pub(crate) fn get(&self, ssrc: u32) -> Option<&S> {
-        self.at(self.find(ssrc))
-    }
-
-    pub(crate) fn get_mut(&mut self, ssrc: u32) -> Option<&mut S> {
-        match self.find(ssrc) {
-            Slot::Known(at) => self.streams.get_mut(at).map(|(_, stream)| stream.as_mut()),
-            Slot::New(_) => None,
-        }
-    }
-
-    /// The stream at `slot`, made by `new` if it is not known and there is room.
-    ///
-    /// `slot` is of a [`find`](Self::find) since which the table has not changed.
-    #[inline]
-    pub(crate) fn admit(
-        &mut self,
-        slot: Slot,
-        ssrc: u32,
-        new: impl FnOnce() -> S,
-    ) -> Result<&mut S, TableFull> {
-        let full = TableFull { most: self.most };
-        let at = match slot {
-            Slot::Known(at) => at,
-            Slot::New(_) if self.streams.len() >= self.most => return Err(full),
-            Slot::New(at) => {
-                self.streams.insert(at, (ssrc, Box::new(new())));
-                at
-            }
-        };
-        let stream = self.streams.get_mut(at).ok_or(full)?;
-        Ok(stream.1.as_mut())
-    }
-
-    /// Another cap: streams beyond it stay, and no new ones are made.
-    pub(crate) fn set_most(&mut self, most: usize) {
-        self.most = most;
-    }
-
-    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut S> {
-        self.streams.iter_mut().map(|(_, stream)| stream.as_mut())
-    }
-
-    /// Removes what `keep` refuses.
-    pub(crate) fn retain(&mut self, mut keep: impl FnMut(u32, &S) -> bool) {
-        self.streams.retain(|(ssrc, stream)| keep(*ssrc, stream));
-    }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &S)> {
-        self.streams
-            .iter()
-            .map(|(ssrc, stream)| (*ssrc, stream.as_ref()))
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.streams.len()
     }
 }
 

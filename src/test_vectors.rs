@@ -37,3 +37,19 @@ pub(crate) fn read<T: DeserializeOwned>(file: &str, expected: usize) -> Vec<T> {
     assert_eq!(file.tests.len(), expected, "cases in the file");
     file.tests
 }
+
+/// Where something ends: blocks, vectors, turns. And packets as they are.
+#[rustfmt::skip]
+pub(crate) const FORTY_LENGTHS: [usize; 40] = [
+    0, 1, 2, 3, 4, 7, 8, 12, 15, 16, 17, 20, 31, 32, 33, 47, 48, 49, 63, 64,
+    65, 80, 95, 96, 97, 127, 128, 129, 160, 191, 192, 193, 255, 256, 257, 320, 383, 512, 1199, 1200,
+];
+pub(crate) const LONGEST: usize = 2048;
+
+/// So many bytes of which none tells the next.
+pub(crate) fn bytes(len: usize) -> Vec<u8> {
+    (0u32..)
+        .map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8)
+        .take(len)
+        .collect()
+}

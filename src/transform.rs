@@ -133,7 +133,7 @@ impl SessionKey for Transform {
 impl Transform {
     /// Protects the plain packet in `packet`, whose ESRTCP word and MKI are written: enciphers the payload if
     /// `enciphered`, and writes the tag.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn seal(&self, packet: &mut Laid<&mut [u8]>, at: Position, enciphered: bool) {
         match self {
             Self::Hmac(transform) => transform.seal(packet, at, enciphered),
@@ -189,7 +189,7 @@ impl Transform {
     }
 
     /// Does `packet` belong at `at`? Reads only.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn verify(
         &self,
         packet: &Laid<&[u8]>,
@@ -202,12 +202,12 @@ impl Transform {
         }
     }
 
-    /// Deciphers the payload of an enciphered packet that was [`verify`](Self::verify)ed.
+    /// Deciphers what is behind the first `header` bytes of an enciphered packet that was [`verify`](Self::verify)ed.
     #[inline(always)]
-    pub(crate) fn decipher(&self, header: &[u8], payload: &mut [u8], at: Position) {
+    pub(crate) fn decipher(&self, plain: &mut [u8], header: usize, at: Position) {
         match self {
-            Self::Hmac(transform) => transform.decipher(header, payload, at),
-            Self::Gcm(transform) => transform.decipher(payload, at),
+            Self::Hmac(transform) => transform.decipher(plain, header, at),
+            Self::Gcm(transform) => transform.decipher(plain, header, at),
         }
     }
 }

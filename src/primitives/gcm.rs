@@ -48,7 +48,7 @@ impl Gcm {
     }
 
     /// Enciphers or deciphers `data`. The nonce is a big-endian number of 96 bits, here and below.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn xor_keystream(&self, nonce: u128, data: &mut [u8]) {
         let first = nonce << 32 | 2;
         match self {
@@ -58,7 +58,7 @@ impl Gcm {
     }
 
     /// Enciphers `data`, and returns what [`tag`](Self::tag) would.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn seal(
         &self,
         nonce: u128,
@@ -74,15 +74,12 @@ impl Gcm {
         };
         match self {
             Self::Vector(gcm) => gcm.seal(beside, data),
-            Self::Portable(gcm) => {
-                gcm.cipher.xor_keystream(nonce << 32 | 2, data);
-                gcm.tag(beside, data)
-            }
+            Self::Portable(gcm) => gcm.seal(nonce, beside, data),
         }
     }
 
     /// The full tag over associated data `aad` followed by `more_aad` (at most 16 bytes), and `ciphertext`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn tag(
         &self,
         nonce: u128,
@@ -120,7 +117,7 @@ impl Gcm {
         self.tag_beside(beside, rest)
     }
 
-    #[inline]
+    #[inline(always)]
     fn tag_beside(&self, beside: Beside<'_>, ciphertext: &[u8]) -> [u8; BLOCK] {
         match self {
             Self::Vector(gcm) => gcm.tag(beside, ciphertext),
@@ -130,6 +127,13 @@ impl Gcm {
 }
 
 impl PortableGcm {
+    #[inline(never)]
+    fn seal(&self, nonce: u128, beside: Beside<'_>, data: &mut [u8]) -> [u8; BLOCK] {
+        self.cipher.xor_keystream(nonce << 32 | 2, data);
+        self.tag(beside, data)
+    }
+
+    #[inline(never)]
     fn tag(&self, beside: Beside<'_>, ciphertext: &[u8]) -> [u8; BLOCK] {
         let mut ghash = self.ghash.clone();
         let [first, second] = beside.head;

@@ -6,10 +6,10 @@ use core::slice;
 
 use sha1::block_api::compress;
 use subtle::ConstantTimeEq;
-use zeroize::{ZeroizeOnDrop, Zeroizing};
+use zeroize::ZeroizeOnDrop;
 
-use super::SHA1_LEN;
-use crate::simd::{ShaNi, hmac_sha1};
+use super::{SHA1_LEN, Wiped, copy_short};
+use crate::simd::{self, ShaNi};
 
 pub(crate) use side_by_side::{Message, codes, is_worth_it};
 
@@ -19,7 +19,7 @@ const BLOCK: usize = 64;
 const MOST_SUFFIX: usize = 56;
 
 /// The state of SHA-1 between two blocks.
-type State = [u32; 5];
+pub(crate) type State = [u32; 5];
 
 /// FIPS 180-4 §5.3.1.
 const INITIAL: State = [
@@ -49,17 +49,16 @@ impl HmacSha1 {
 
     /// The same for the CPU's instructions for SHA-1 or, without them, for RustCrypto.
     fn on(sha_ni: Option<ShaNi>, key: &[u8]) -> Self {
-        let mut block = Zeroizing::new([0; BLOCK]);
-        if let Some(room) = block.get_mut(..key.len()) {
+        let mut block = Wiped([0; BLOCK]);
+        if let Some(room) = block.0.get_mut(..key.len()) {
             room.copy_from_slice(key);
-        } else if let Some(room) = block.first_chunk_mut() {
-            let (blocks, last) = padded(0, key, &[]);
-            *room = hash(INITIAL, [blocks, last.blocks()]);
+        } else if let Some(room) = block.0.first_chunk_mut() {
+            *room = hash(INITIAL, { End::EMPTY }.padded(0, key, &[]));
         }
         let absorbed = |pad: u8| {
-            let padded = Zeroizing::new(block.map(|byte| byte ^ pad));
+            let padded = Wiped(block.0.map(|byte| byte ^ pad));
             let mut state = INITIAL;
-            compress(&mut state, slice::from_ref(&*padded));
+            compress(&mut state, slice::from_ref(&padded.0));
             state
         };
         Self {
@@ -94,71 +93,146 @@ impl HmacSha1 {
     /// The code of `message` followed by `suffix`, which has at most 56 bytes.
     #[inline]
     pub(crate) fn code(&self, message: &[u8], suffix: &[u8]) -> [u8; SHA1_LEN] {
-        let (blocks, last) = padded(BLOCK, message, suffix);
-        let message = [blocks, last.blocks()];
-        match self.sha_ni {
-            Some(cpu) => hmac_sha1(cpu, [&self.inner, &self.outer], message),
+        let mut end = End::EMPTY;
+        self.keyed(end.padded(BLOCK, message, suffix))
+            .code(self.sha_ni)
+    }
+
+    #[inline(always)]
+    fn keyed<'a>(&'a self, blocks: [&'a [[u8; BLOCK]]; 2]) -> Keyed<'a> {
+        Keyed {
+            inner: &self.inner,
+            outer: &self.outer,
+            blocks,
+        }
+    }
+}
+
+/// A padded message, and the hashes of the key's blocks.
+#[derive(Clone, Copy)]
+pub(crate) struct Keyed<'a> {
+    pub(crate) inner: &'a State,
+    pub(crate) outer: &'a State,
+    blocks: [&'a [[u8; BLOCK]]; 2],
+}
+
+impl<'a> Keyed<'a> {
+    /// No message, under no key.
+    const NONE: Self = Self {
+        inner: &INITIAL,
+        outer: &INITIAL,
+        blocks: [&[]; 2],
+    };
+
+    /// Blocks of the message.
+    #[inline(always)]
+    pub(crate) fn len(&self) -> usize {
+        self.blocks.iter().map(|blocks| blocks.len()).sum()
+    }
+
+    #[inline(always)]
+    pub(crate) fn block(&self, n: usize) -> Option<&'a [u8; BLOCK]> {
+        let [whole, last] = self.blocks;
+        match whole.get(n) {
+            None => last.get(n.checked_sub(whole.len())?),
+            block => block,
+        }
+    }
+
+    /// What is left of the message behind so many blocks, of which `inner` is the hash.
+    fn behind(self, blocks: usize, inner: &'a State) -> Self {
+        let [whole, last] = self.blocks;
+        let blocks = [
+            whole.get(blocks..).unwrap_or_default(),
+            last.get(blocks.saturating_sub(whole.len())..)
+                .unwrap_or_default(),
+        ];
+        Self {
+            inner,
+            blocks,
+            ..self
+        }
+    }
+
+    #[inline(always)]
+    fn code(self, sha_ni: Option<ShaNi>) -> [u8; SHA1_LEN] {
+        match sha_ni {
+            Some(cpu) => {
+                let [code] = simd::hmac_sha1(cpu, [self]);
+                code
+            }
             None => {
-                let inner = hash(self.inner, message);
-                let (_, last) = padded(BLOCK, &[], &inner);
-                hash(self.outer, [last.blocks(), &[]])
+                let inner = hash(*self.inner, self.blocks);
+                hash(*self.outer, { End::EMPTY }.padded(BLOCK, &[], &inner))
             }
         }
     }
 }
 
-/// The one or two blocks that end a message.
-struct Last {
-    blocks: [[u8; BLOCK]; 2],
-    are_two: bool,
-}
+/// Room for the end of a message, in the last two of its blocks. The first one is for what is copied along.
+struct End([u8; 3 * BLOCK]);
 
-impl Last {
-    #[inline]
-    fn blocks(&self) -> &[[u8; BLOCK]] {
-        match self.are_two {
-            true => &self.blocks,
-            false => self.blocks.first().map_or(&[], slice::from_ref),
+impl End {
+    const EMPTY: Self = Self([0; 3 * BLOCK]);
+
+    /// `message`, `suffix` and the padding (FIPS 180-4 §5.1.1) in whole blocks, behind so many bytes `before`. Once only.
+    #[inline(always)]
+    fn padded<'m>(
+        &'m mut self,
+        before: usize,
+        message: &'m [u8],
+        suffix: &[u8],
+    ) -> [&'m [[u8; BLOCK]]; 2] {
+        debug_assert!(suffix.len() <= MOST_SUFFIX);
+        let (whole, rest) = message.as_chunks();
+        // As many bytes as are known beforehand, of which the rest comes to stand in its place.
+        match message.last_chunk::<BLOCK>() {
+            Some(last) => write(&mut self.0, rest.len(), last),
+            None => {
+                let (_, room) = self.0.split_at_mut(BLOCK);
+                copy_short(room.get_mut(..rest.len()).unwrap_or_default(), rest);
+            }
         }
+        match <&[u8; 4]>::try_from(suffix) {
+            Ok(roc) => write(&mut self.0, BLOCK + rest.len(), roc),
+            Err(_) => write(&mut self.0, BLOCK + rest.len(), suffix),
+        }
+        write(&mut self.0, BLOCK + rest.len() + suffix.len(), &[0x80]);
+
+        // The number of bits takes 8 bytes at the end of a block.
+        let are_two = rest.len() + suffix.len() + 1 > BLOCK - 8;
+        let end = if are_two { 3 * BLOCK } else { 2 * BLOCK };
+        let bits = 8 * u64::try_from(before + message.len() + suffix.len()).unwrap_or(u64::MAX);
+        write(&mut self.0, end - 8, &bits.to_be_bytes());
+        let last = self.0.get(BLOCK..end).unwrap_or_default();
+        [whole, last.as_chunks().0]
     }
 }
 
-/// The whole blocks of `message`, and those in which the rest of it, `suffix` and the padding stand (FIPS 180-4 §5.1.1). `before`
-/// bytes have gone before.
+/// Writes `bytes` at a place where there is room for them.
 #[inline(always)]
-fn padded<'m>(before: usize, message: &'m [u8], suffix: &[u8]) -> (&'m [[u8; BLOCK]], Last) {
-    debug_assert!(suffix.len() <= MOST_SUFFIX);
-    let (whole, rest) = message.as_chunks();
-    let mut blocks = [[0; BLOCK]; 2];
-    let mut room = blocks.as_flattened_mut();
-    for piece in [rest, suffix, &[0x80]] {
-        let Some((here, behind)) = room.split_at_mut_checked(piece.len()) else {
-            break;
-        };
-        here.copy_from_slice(piece);
-        room = behind;
+fn write(room: &mut [u8], at: usize, bytes: &[u8]) {
+    let room = room.get_mut(at..).unwrap_or_default();
+    if let Some(room) = room.get_mut(..bytes.len()) {
+        room.copy_from_slice(bytes);
     }
-    // One bit is written; the number of bits takes 8 bytes at the end of a block.
-    let are_two = rest.len() + suffix.len() + 1 > BLOCK - 8;
-    let bits = 8 * u64::try_from(before + message.len() + suffix.len()).unwrap_or(u64::MAX);
-    let [first, second] = &mut blocks;
-    let end = if are_two { second } else { first };
-    if let Some(end) = end.last_chunk_mut() {
-        *end = bits.to_be_bytes();
-    }
-    (whole, Last { blocks, are_two })
 }
 
 /// The hash of padded `blocks` behind those of which `state` is the hash.
 fn hash(mut state: State, blocks: [&[[u8; BLOCK]]; 2]) -> [u8; SHA1_LEN] {
-    absorb(&mut state, blocks);
+    for blocks in blocks.into_iter().filter(|blocks| !blocks.is_empty()) {
+        compress(&mut state, blocks);
+    }
     bytes_of(&state)
 }
 
-fn absorb(state: &mut State, blocks: [&[[u8; BLOCK]]; 2]) {
-    for blocks in blocks.into_iter().filter(|blocks| !blocks.is_empty()) {
-        compress(state, blocks);
+/// The state whose bytes these are, big-endian.
+fn state_of(hash: &[u8; SHA1_LEN]) -> State {
+    let mut state = [0; 5];
+    for (word, bytes) in state.iter_mut().zip(hash.as_chunks().0) {
+        *word = u32::from_be_bytes(*bytes);
     }
+    state
 }
 
 #[inline]

@@ -8,21 +8,32 @@ use crate::transform::cryptex_profile;
 
 impl Receiver {
     /// Deciphers a packet that was accepted, and returns its plain form.
+    #[inline(always)]
     pub(super) fn decipher<'p>(&mut self, opened: &Opened, packet: &'p mut [u8]) -> &'p mut [u8] {
-        use EncryptedPortion as Portion;
         let plain = packet.get_mut(..opened.plain).unwrap_or_default();
         let deciphered = match opened.portion {
+            EncryptedPortion::Payload => self.decipher_payload(opened, plain),
+            EncryptedPortion::Nothing => Some(()),
+            _ => self.decipher_more(opened, plain),
+        };
+        match deciphered {
+            Some(()) => plain,
+            // Never met: the packet was laid out and verified with key and header. If it were, ciphertext would not pass for plaintext.
+            None => Default::default(),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn decipher_more(&mut self, opened: &Opened, plain: &mut [u8]) -> Option<()> {
+        use EncryptedPortion as Portion;
+        match opened.portion {
             Portion::Payload | Portion::PayloadThoughCryptexIsRequired => {
                 self.decipher_payload(opened, plain)
             }
             Portion::Nothing => Some(()),
             Portion::PayloadAndElements => self.decipher_elements(opened, plain),
             Portion::Cryptex => self.decipher_cryptex(opened, plain),
-        };
-        match deciphered {
-            Some(()) => plain,
-            // Never met: the packet was laid out and verified with key and header. If it were, ciphertext would not pass for plaintext.
-            None => Default::default(),
         }
     }
 
@@ -33,9 +44,9 @@ impl Receiver {
             _ => &mut self.context.ring,
         };
         let key = ring.get_mut(opened.key)?;
-        let (header, payload) = plain.split_at_mut_checked(opened.header)?;
+        plain.get(opened.header..)?;
         let transform = key.transform(opened.at);
-        transform.decipher(header, payload, opened.at);
+        transform.decipher(plain, opened.header, opened.at);
         Some(())
     }
 
@@ -48,8 +59,8 @@ impl Receiver {
             _ => &mut self.context.ring,
         };
         let transform = ring.get_mut(opened.key)?.transform(opened.at);
-        with_cryptex_portion(plain, |clear, portion| {
-            transform.decipher(clear, portion, opened.at);
+        with_cryptex_portion(plain, |plain, clear| {
+            transform.decipher(plain, clear, opened.at);
         })?;
         write_extension_profile(plain, cryptex_profile(plain)?);
         Some(())

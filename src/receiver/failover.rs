@@ -68,8 +68,7 @@ impl Receiver {
 
     fn write_progress(&self, w: &mut Writer) {
         self.context.ring.write(w);
-        let tag = self.context.formats.rtcp.tag;
-        w.count(tag.map_or(0, |tag| tag.get()));
+        w.count(self.context.formats.rtcp.tag_len());
         self.context.write_streams(w, Stream::write_received);
     }
 
@@ -81,7 +80,7 @@ impl Receiver {
         r.end()?;
         // The length that last proved right comes first again.
         if let Some(other) = &mut self.other_rtcp
-            && other.tag.is_some_and(|it| it.get() == tag)
+            && other.tag_len() == tag
         {
             core::mem::swap(other, &mut self.context.formats.rtcp);
         }

@@ -59,12 +59,12 @@ impl Receiver {
     ) -> Result<Opened, UnprotectError> {
         let ssrc = header.ssrc;
         let slot = self.context.streams.find(ssrc);
-        let guesses = self.guess_rtp(slot, header, RocClaim::EstimatedBetween, laid)?;
+        let guess = self.guess_rtp(slot, header, RocClaim::EstimatedBetween, laid)?;
         let key = self.find_key(laid, ssrc)?;
         if portion == EncryptedPortion::PayloadThoughCryptexIsRequired {
             return Err(UnprotectError::CryptexRequired { ssrc });
         }
-        let likeliest = guesses.into_iter().flatten().next();
+        let likeliest = guess.likeliest();
         let index = likeliest.ok_or(UnprotectError::AuthenticationFailed { ssrc })?;
         let at = Position {
             plane: Plane::Rtp,

@@ -27,6 +27,18 @@ pub(super) struct Opened {
     pub(super) portion: EncryptedPortion,
 }
 
+/// A packet of SRTP before anything about it is proven.
+struct Claimed<'a> {
+    laid: &'a Laid<&'a [u8]>,
+    header: RtpHeader,
+    portion: EncryptedPortion,
+    roc: RocClaim,
+    /// Where its stream is, or would be.
+    slot: Slot,
+    /// The slot of its master key.
+    key: usize,
+}
+
 /// How a packet is verified.
 pub(super) trait Verifier {
     /// Does `packet` belong at `at`?
@@ -80,7 +92,7 @@ impl Receiver {
     /// decides nothing: who knows the code has it compared by [`unprotect_by_code`](Self::unprotect_by_code).
     pub(crate) fn foresee(&self, plane: Plane, packet: &[u8]) -> Option<TagJob> {
         let formats = &self.context.formats;
-        if formats.rtp.aead || packet.len() < WORTH_FORESEEING {
+        if formats.rtp.is_aead() || packet.len() < WORTH_FORESEEING {
             return None;
         }
         let (laid, at) = match plane {
@@ -90,8 +102,8 @@ impl Receiver {
                 let laid = lay(formats.rtp, header.len, packet, usize::MAX).ok()?;
                 let ssrc = header.ssrc;
                 let slot = self.context.streams.find(ssrc);
-                let guesses = self.guess_rtp(slot, header, RocClaim::Estimated, &laid);
-                let index = guesses.ok()?.into_iter().flatten().next()?.value();
+                let guess = self.guess_rtp(slot, header, RocClaim::Estimated, &laid);
+                let index = guess.ok()?.likeliest()?.value();
                 (laid, Position { plane, ssrc, index })
             }
             Plane::Rtcp => {
@@ -128,6 +140,7 @@ impl Receiver {
         self.unprotect(plane, packet).map(|plain| plain.len())
     }
 
+    #[inline(never)]
     pub(super) fn open(
         &mut self,
         plane: Plane,
@@ -153,6 +166,7 @@ impl Receiver {
     }
 
     /// What there is to do about packets that were refused, or after a re-key.
+    #[cold]
     #[inline(never)]
     fn open_otherwise(
         &mut self,
@@ -184,13 +198,20 @@ impl Receiver {
         }
     }
 
+    /// The packet in place, in one piece of code for each plane.
+    #[inline(always)]
     pub(super) fn unprotect<'p>(
         &mut self,
         plane: Plane,
         packet: &'p mut [u8],
     ) -> Result<&'p mut [u8], UnprotectError> {
-        // Not `?`, which would copy what has just been written.
-        match &self.open(plane, packet, usize::MAX) {
+        let room = usize::MAX;
+        // Nothing is handed over by value that would be copied right after it was written.
+        let mut opened = self.open_under_keys(plane, packet, room, &Now);
+        if opened.is_err() || self.former.is_some() {
+            self.open_otherwise(&mut opened, plane, packet, room);
+        }
+        match &opened {
             Ok(opened) => Ok(self.decipher(opened, packet)),
             Err(error) => Err(*error),
         }
@@ -209,6 +230,7 @@ impl Receiver {
         Ok(self.decipher(&opened, out))
     }
 
+    #[inline(always)]
     fn open_rtp(
         &mut self,
         packet: &[u8],
@@ -223,8 +245,8 @@ impl Receiver {
         self.open_laid::<false>(&laid, header, portion, RocClaim::Estimated, verifier)
     }
 
-    /// RFC 3711 §3.3, the receiver's steps. Writes nothing to the packet. Twice in the program, each time in one piece, so that the steps of packets
-    /// that are all alike are no longer for those that may carry their rollover counter.
+    /// RFC 3711 §3.3, the receiver's steps. Writes nothing to the packet. Several times in the program, each time in one piece, so that the steps of packets
+    /// that are all alike are no longer for the others.
     #[inline(always)]
     pub(super) fn open_laid<const MAY_CARRY_ROC: bool>(
         &mut self,
@@ -236,36 +258,78 @@ impl Receiver {
     ) -> Result<Opened, UnprotectError> {
         let ssrc = header.ssrc;
         let slot = self.context.streams.find(ssrc);
-        let guesses = self.guess_rtp(slot, header, roc, laid)?;
-        let key = self.find_key(laid, ssrc)?;
-
-        let verify = |index: PacketIndex| {
-            let at = Position {
-                plane: Plane::Rtp,
-                ssrc,
-                index: index.value(),
-            };
-            let key = self.context.ring.get_mut(key)?;
-            match roc {
-                RocClaim::Carried(_) if MAY_CARRY_ROC => key.transform(at).verify_carried(laid, at),
-                _ => verifier.verify(key, laid, at, portion),
-            }
+        let guess = self.guess_rtp(slot, header, roc, laid)?;
+        let claimed = Claimed {
+            laid,
+            header,
+            portion,
+            roc,
+            slot,
+            key: self.find_key(laid, ssrc)?,
         };
-        let mut guesses = guesses.into_iter().flatten().take(self.most_guesses);
-        let authentic = guesses.find_map(verify);
-        let authentic = authentic.ok_or(UnprotectError::AuthenticationFailed { ssrc })?;
+        match guess {
+            Guess::Only(index) => {
+                let authentic = self.verify_at::<MAY_CARRY_ROC>(&claimed, index, verifier);
+                self.accept_rtp(&claimed, authentic)
+            }
+            Guess::Any(guesses) => self.open_at_any::<MAY_CARRY_ROC>(&claimed, guesses, verifier),
+        }
+    }
 
-        if portion == EncryptedPortion::PayloadThoughCryptexIsRequired {
+    #[cold]
+    #[inline(never)]
+    fn open_at_any<const MAY_CARRY_ROC: bool>(
+        &mut self,
+        claimed: &Claimed<'_>,
+        guesses: Guesses,
+        verifier: &impl Verifier,
+    ) -> Result<Opened, UnprotectError> {
+        let mut guesses = guesses.into_iter().flatten().take(self.most_guesses);
+        let authentic =
+            guesses.find_map(|index| self.verify_at::<MAY_CARRY_ROC>(claimed, index, verifier));
+        self.accept_rtp(claimed, authentic)
+    }
+
+    #[inline(always)]
+    fn verify_at<const MAY_CARRY_ROC: bool>(
+        &mut self,
+        claimed: &Claimed<'_>,
+        index: PacketIndex,
+        verifier: &impl Verifier,
+    ) -> Option<Authentic> {
+        let Claimed { laid, portion, .. } = *claimed;
+        let at = Position {
+            plane: Plane::Rtp,
+            ssrc: claimed.header.ssrc,
+            index: index.value(),
+        };
+        let key = self.context.ring.get_mut(claimed.key)?;
+        match claimed.roc {
+            RocClaim::Carried(_) if MAY_CARRY_ROC => key.transform(at).verify_carried(laid, at),
+            _ => verifier.verify(key, laid, at, portion),
+        }
+    }
+
+    #[inline(always)]
+    fn accept_rtp(
+        &mut self,
+        claimed: &Claimed<'_>,
+        authentic: Option<Authentic>,
+    ) -> Result<Opened, UnprotectError> {
+        let ssrc = claimed.header.ssrc;
+        let authentic = authentic.ok_or(UnprotectError::AuthenticationFailed { ssrc })?;
+        if claimed.portion == EncryptedPortion::PayloadThoughCryptexIsRequired {
             return Err(UnprotectError::CryptexRequired { ssrc });
         }
-        self.accept(slot, key, &authentic, laid.plain_len())?;
+        let plain = claimed.laid.plain_len();
+        self.accept(claimed.slot, claimed.key, &authentic, plain)?;
         Ok(Opened {
             at: authentic.position(),
             is_former: false,
-            key,
-            header: header.len,
-            plain: laid.plain_len(),
-            portion,
+            key: claimed.key,
+            header: claimed.header.len,
+            plain,
+            portion: claimed.portion,
         })
     }
 
@@ -351,32 +415,52 @@ impl Receiver {
         header: RtpHeader,
         roc: RocClaim,
         packet: &Laid<&[u8]>,
-    ) -> Result<Guesses, UnprotectError> {
-        let RtpHeader { ssrc, seq, .. } = header;
+    ) -> Result<Guess, UnprotectError> {
         let claim = Claim {
-            seq,
+            seq: header.seq,
             roc,
             initial_roc: self.context.options.initial_roc,
             search: self.options.search_roc,
         };
+        // Nearly always: a stream that is under way, and no re-key.
+        if let Some(stream) = self.context.streams.at(slot)
+            && stream.rekeyed.is_none()
+            && let Some(Ok(index)) = stream.rtp.estimate(claim)
+        {
+            return Ok(Guess::Only(index));
+        }
+        self.guess_rtp_rarely(slot, header.ssrc, claim, packet)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn guess_rtp_rarely(
+        &self,
+        slot: Slot,
+        ssrc: u32,
+        claim: Claim,
+        packet: &Laid<&[u8]>,
+    ) -> Result<Guess, UnprotectError> {
         let Some(stream) = self.context.streams.at(slot) else {
-            return Ok(claim.first_guesses(None));
+            return Ok(Guess::Any(claim.first_guesses(None)));
         };
         let highest = stream.rtp.highest().map(PacketIndex::value);
         let admitted = match &stream.rekeyed {
             None => stream.rtp.admit(claim),
-            Some(_) => stream.admit_rekeyed(claim, self.under(packet, roc)),
+            Some(_) => stream.admit_rekeyed(claim, self.under(packet, claim.roc)),
         };
-        admitted.map_err(|why| match why {
+        let admitted = admitted.map_err(|why| match why {
             NotAdmitted::Refused(refused, index) => refusal(refused, ssrc, index.value(), highest),
             NotAdmitted::OutOfRange(OutOfRange::Below) => {
                 refusal(Refused::TooOld, ssrc, 0, highest)
             }
             NotAdmitted::OutOfRange(OutOfRange::Above) => UnprotectError::IndexExhausted { ssrc },
-        })
+        });
+        admitted.map(Guess::Any)
     }
 
     /// The slot of the packet's master key, if it is not used up.
+    #[inline(always)]
     pub(super) fn find_key(
         &self,
         packet: &Laid<&[u8]>,
@@ -391,7 +475,29 @@ impl Receiver {
     }
 
     /// Moves the state of the packet's stream, which this makes if the packet is its first.
+    #[inline(always)]
     fn accept(
+        &mut self,
+        slot: Slot,
+        key: usize,
+        authentic: &Authentic,
+        plain: usize,
+    ) -> Result<(), UnprotectError> {
+        let Context { ring, streams, .. } = &mut self.context;
+        match (streams.at_mut(slot), ring.get_mut(key)) {
+            (Some(stream), Some(key)) if authentic.is_proven() && stream.rekeyed.is_none() => {
+                stream.accept(authentic, plain);
+                key.count(authentic.position());
+                Ok(())
+            }
+            _ => self.accept_rarely(slot, key, authentic, plain),
+        }
+    }
+
+    /// The same for first packets, those that nothing vouches for, and after a re-key.
+    #[cold]
+    #[inline(never)]
+    fn accept_rarely(
         &mut self,
         slot: Slot,
         key: usize,
@@ -437,6 +543,21 @@ impl Receiver {
     }
 }
 
+/// What a sequence number may stand for.
+pub(super) enum Guess {
+    Only(PacketIndex),
+    Any(Guesses),
+}
+
+impl Guess {
+    pub(super) fn likeliest(self) -> Option<PacketIndex> {
+        match self {
+            Self::Only(index) => Some(index),
+            Self::Any(guesses) => guesses.into_iter().flatten().next(),
+        }
+    }
+}
+
 /// Is it an error that only an authentic packet comes to?
 pub(super) fn is_of_an_authentic_packet(error: &UnprotectError) -> bool {
     use UnprotectError as E;
@@ -465,6 +586,7 @@ pub(super) fn the_truer_of(first: UnprotectError, second: UnprotectError) -> Unp
 }
 
 /// Lays out a packet received, whose plain form has to fit in `room` bytes.
+#[inline(always)]
 pub(super) fn lay(
     trailer: Trailer,
     header: usize,

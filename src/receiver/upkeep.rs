@@ -104,7 +104,7 @@ impl Receiver {
     pub fn restart_rtcp(&mut self, ssrc: u32) -> bool {
         let window = self.context.options.window;
         let stream = self.context.streams.get_mut(ssrc);
-        match stream.filter(|stream| stream.removed_under.is_none()) {
+        match stream.filter(|stream| stream.removed_under().is_none()) {
             None => false,
             Some(stream) => {
                 stream.srtcp = ReplayWindow::new(window);

@@ -106,7 +106,7 @@ impl KeyRing {
     pub(crate) fn skip(&mut self, margin: Margin, streams: usize) {
         let streams = u64::try_from(streams).unwrap_or(u64::MAX);
         let packets = streams.saturating_mul(margin.into());
-        for key in &mut self.keys {
+        for key in self.keys.iter_mut() {
             let usage = &mut key.usage;
             usage.rtp_packets = usage.rtp_packets.saturating_add(packets);
             usage.rtcp_packets = usage.rtcp_packets.saturating_add(packets);

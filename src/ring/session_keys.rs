@@ -10,12 +10,14 @@ use crate::transform::SessionKey;
 
 /// The session keys of one plane under one master key.
 ///
-/// Boxed: the room that one variant leaves beside the other would carry whatever was on the stack into memory that nobody wipes.
-pub(super) enum SessionKeys<K> {
-    /// Derived once (RFC 3711 §4.3.1: a key derivation rate of zero).
-    Once(Box<K>),
-    /// Derived anew every so many packets.
-    PerEpoch(Box<EpochKeys<K>>),
+/// A struct, and its keys in it: the way to them is short, and there is no room of another variant, which would carry whatever was on the stack into
+/// memory that nobody wipes.
+#[repr(C)]
+pub(super) struct SessionKeys<K> {
+    /// The later ones, if they are derived anew every so many packets.
+    epochs: Option<Box<EpochKeys<K>>>,
+    /// Those of epoch 0, which last where there are no others (RFC 3711 §4.3.1: a key derivation rate of zero).
+    first: K,
 }
 
 impl<K: SessionKey> SessionKeys<K> {
@@ -25,38 +27,33 @@ impl<K: SessionKey> SessionKeys<K> {
         plane: Plane,
         rate: Option<KeyDerivationRate>,
     ) -> Self {
-        match rate {
-            None => {
-                let keys = K::derive(key.suite(), kdf, plane, 0);
-                Self::Once(Box::new(keys))
-            }
-            Some(rate) => {
-                // It goes on deriving, with a function of its own.
-                let keys = EpochKeys::new(key.suite(), Kdf::new(key), plane, rate);
-                Self::PerEpoch(Box::new(keys))
-            }
+        // They go on deriving, with a function of their own.
+        let epochs = |rate| Box::new(EpochKeys::new(key.suite(), Kdf::new(key), plane, rate));
+        Self {
+            epochs: rate.map(epochs),
+            first: K::derive(key.suite(), kdf, plane, 0),
         }
     }
 
     #[inline]
     pub(super) fn at(&mut self, index: u64) -> &K {
-        match self {
-            Self::Once(keys) => keys,
-            Self::PerEpoch(keys) => keys.at(index),
+        match &mut self.epochs {
+            None => &self.first,
+            Some(keys) => keys.at(index),
         }
     }
 
     /// The keys, if they are the same for all packets.
     pub(super) fn lasting(&self) -> Option<&K> {
-        match self {
-            Self::Once(keys) => Some(keys),
-            Self::PerEpoch(_) => None,
+        match self.epochs {
+            None => Some(&self.first),
+            Some(_) => None,
         }
     }
 
     #[inline]
     pub(super) fn adopt(&mut self, index: u64) {
-        if let Self::PerEpoch(keys) = self {
+        if let Some(keys) = &mut self.epochs {
             keys.adopt(index);
         }
     }

@@ -94,7 +94,9 @@ impl Sender {
         for stream in self.context.streams.iter_mut() {
             stream.skip(margin);
             // One that was removed may have come back since, and gone again, under any key of today.
-            stream.removed_under = stream.removed_under.map(|_| newest);
+            if stream.removed_under().is_some() {
+                stream.remove_under(newest);
+            }
         }
         self.context
             .streams

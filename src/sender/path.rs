@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use super::Sender;
+use crate::builder::Options;
 use crate::context::Context;
 use crate::error::{HeaderError, ProtectError};
 use crate::header::{MAX_PACKET, Plane, RTCP_FIXED, RtpHeader, rtcp_ssrc};
@@ -10,8 +11,8 @@ use crate::index::{OutOfRange, PacketIndex};
 use crate::layout::{EncryptedPortion, Laid, Layout, Trailer, esrtcp_word};
 use crate::replay::Refused;
 use crate::ring::RingKey;
-use crate::statistics::{Counting, ProtectErrorCounts};
-use crate::stream::{Slot, SrtcpCounter, Stream, TableFull};
+use crate::statistics::ProtectErrorCounts;
+use crate::stream::{Slot, SrtcpCounter, Stream, StreamTable, TableFull};
 use crate::transform::{HeaderUse, Position, TagJob, carry_roc};
 
 type SendStream = Stream<SrtcpCounter, ProtectErrorCounts>;
@@ -81,15 +82,14 @@ impl Sender {
         out: &mut [u8],
         job: &mut Option<TagJob>,
     ) -> Result<usize, ProtectError> {
-        let sealed = self.seal(plane, source, out, job);
-        if let Err(error) = &sealed {
-            let packet = plain_packet(source, out, 0).unwrap_or_default();
-            self.context.count_error(plane, packet, error);
+        match self.seal(plane, source, out, job) {
+            Ok(total) => Ok(total),
+            Err(error) => Err(self.refuse(plane, source, out, error)),
         }
-        sealed
     }
 
     /// What [`protect`](Self::protect) does; returns the length of the protected packet.
+    #[inline(never)]
     pub(crate) fn protect_alone(
         &mut self,
         plane: Plane,
@@ -97,6 +97,20 @@ impl Sender {
         out: &mut [u8],
     ) -> Result<usize, ProtectError> {
         self.protect(plane, source, out).map(|packet| packet.len())
+    }
+
+    /// Where the plane is known, in one piece of code.
+    #[inline(always)]
+    pub(super) fn protect<'b>(
+        &mut self,
+        plane: Plane,
+        source: Source<'_>,
+        out: &'b mut [u8],
+    ) -> Result<&'b mut [u8], ProtectError> {
+        match self.seal(plane, source, out, &mut Now) {
+            Ok(total) => Ok(out.get_mut(..total).unwrap_or_default()),
+            Err(error) => Err(self.refuse(plane, source, out, error)),
+        }
     }
 
     #[inline(always)]
@@ -113,20 +127,19 @@ impl Sender {
         }
     }
 
-    pub(super) fn protect<'b>(
+    /// Counts a packet that is refused.
+    #[cold]
+    #[inline(never)]
+    fn refuse(
         &mut self,
         plane: Plane,
         source: Source<'_>,
-        out: &'b mut [u8],
-    ) -> Result<&'b mut [u8], ProtectError> {
-        match self.seal(plane, source, out, &mut Now) {
-            Ok(total) => Ok(out.get_mut(..total).unwrap_or_default()),
-            Err(error) => {
-                let packet = plain_packet(source, out, 0).unwrap_or_default();
-                self.context.count_error(plane, packet, &error);
-                Err(error)
-            }
-        }
+        out: &[u8],
+        error: ProtectError,
+    ) -> ProtectError {
+        let packet = plain_packet(source, out, 0).unwrap_or_default();
+        self.context.count_error(plane, packet, &error);
+        error
     }
 
     pub(super) fn protect_vec(
@@ -140,9 +153,7 @@ impl Sender {
             Plane::Rtcp => self.rtcp_overhead(),
         };
         packet.resize(len + overhead, 0);
-        let sealed = self
-            .protect(plane, Source::InPlace(len), packet)
-            .map(|packet| packet.len());
+        let sealed = self.protect_alone(plane, Source::InPlace(len), packet);
         packet.truncate(sealed.unwrap_or(len));
         sealed.map(|_| ())
     }
@@ -227,9 +238,7 @@ impl Sender {
 
         // Nothing below can fail.
         stream.rtp.mark_sent(index);
-        stream
-            .statistics
-            .count_packet(Plane::Rtp, packet.plain_len());
+        stream.count_packet(Plane::Rtp, packet.plain_len());
         place(key, &mut packet, source);
         if let Some(ids) = &elements {
             key.xor_elements(ids, packet.header_mut(), at);
@@ -279,7 +288,7 @@ impl Sender {
 
         // Nothing below can fail.
         stream.srtcp.mark_sent(index);
-        stream.statistics.count_packet(plane, packet.plain_len());
+        stream.count_packet(plane, packet.plain_len());
         place(key, &mut packet, source);
         packet.write_word(esrtcp_word(enciphers, at.index));
         Ok(seal(key, &mut packet, at, enciphers, tagger))
@@ -334,6 +343,7 @@ impl Sender {
     }
 
     /// The selected key, if it is not used up, and the stream at `slot`, if there is room for it.
+    #[inline(always)]
     fn key_and_stream(
         &mut self,
         slot: Slot,
@@ -351,12 +361,33 @@ impl Sender {
         if key.usage().is_expired() {
             return Err(ProtectError::KeyExpired);
         }
-        let stream = streams.admit(slot, ssrc, || Stream::new(options.window));
-        let full = |TableFull { most }| ProtectError::TooManyStreams { ssrc, most };
-        let stream = stream.map_err(full)?;
-        stream.removed_under = None;
+        let at = match slot {
+            Slot::Known(at) => at,
+            Slot::New(at) => {
+                begin(streams, slot, ssrc, options)?;
+                at
+            }
+        };
+        let most = options.most_streams;
+        let stream = streams.at_mut(Slot::Known(at));
+        let stream = stream.ok_or(ProtectError::TooManyStreams { ssrc, most })?;
+        stream.take_back();
         Ok((key, stream))
     }
+}
+
+/// Makes the stream that belongs at `slot`, if there is room for it.
+#[cold]
+#[inline(never)]
+fn begin(
+    streams: &mut StreamTable<SendStream>,
+    slot: Slot,
+    ssrc: u32,
+    options: &Options,
+) -> Result<(), ProtectError> {
+    let stream = streams.admit(slot, ssrc, || Stream::new(options.window));
+    let full = |TableFull { most }| ProtectError::TooManyStreams { ssrc, most };
+    stream.map(|_| ()).map_err(full)
 }
 
 /// The bytes of the plain packet, which becomes `overhead` bytes longer.

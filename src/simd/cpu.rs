@@ -29,7 +29,19 @@ impl ShaNi {
     }
 }
 
-/// Proof of AVX-512 F and BW.
+/// Proof of AVX2.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Avx2(());
+
+impl Avx2 {
+    /// If this CPU has it, and the levels that are withheld are not above AES-NI.
+    pub(crate) fn get() -> Option<Self> {
+        let withheld = WITHHELD.load(Ordering::Relaxed) > 1;
+        (features() & AVX_2 != 0 && !withheld).then_some(Self(()))
+    }
+}
+
+/// Proof of AVX-512 F, BW and VL.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Avx512(());
 
@@ -94,6 +106,15 @@ impl Level {
         WITHHELD.store(levels, Ordering::Relaxed);
     }
 
+    /// What is better for little work between hashes by the CPU's instructions for SHA-1: not more than 256 bits. CPUs of Intel take
+    /// their time to begin with 512.
+    pub(crate) fn beside_sha1(self) -> Self {
+        match self {
+            Self::Vaes512(Vaes512(cpu)) => Self::Vaes256(cpu),
+            Self::Vaes256(_) | Self::AesNi(_) => self,
+        }
+    }
+
     pub(crate) fn name(self) -> &'static str {
         let [vaes512, vaes256, aes_ni] = Self::NAMES;
         match self {
@@ -109,7 +130,8 @@ const AES_NI: u8 = 1 << 1;
 const VAES_256: u8 = 1 << 2;
 const VAES_512: u8 = 1 << 3;
 const SHA_NI: u8 = 1 << 4;
-const AVX_512: u8 = 1 << 5;
+const AVX_2: u8 = 1 << 5;
+const AVX_512: u8 = 1 << 6;
 
 /// Looks once in the life of a process: under a hypervisor each `cpuid` can take microseconds.
 fn features() -> u8 {
@@ -141,10 +163,10 @@ fn look() -> u8 {
         false => [false; 2],
     };
     let aes_ni = all(one.ecx, &[1, 9, 19, 25]);
-    let vaes_256 = os_keeps_ymm && all(one.ecx, &[28]) && all(seven.ebx, &[5]);
-    let vaes_256 = vaes_256 && all(seven.ecx, &[9, 10]);
+    let avx_2 = os_keeps_ymm && all(one.ecx, &[28]) && all(seven.ebx, &[5]);
+    let vaes_256 = avx_2 && all(seven.ecx, &[9, 10]);
     let vaes_512 = os_keeps_zmm && all(seven.ebx, &[16, 17, 30, 31]);
-    let avx_512 = os_keeps_zmm && all(seven.ebx, &[16, 30]);
+    let avx_512 = avx_2 && os_keeps_zmm && all(seven.ebx, &[16, 30, 31]);
     let sha_ni = all(one.ecx, &[9, 19]) && all(seven.ebx, &[29]);
 
     let found = [
@@ -152,6 +174,7 @@ fn look() -> u8 {
         (VAES_256, vaes_256),
         (VAES_512, vaes_512),
         (SHA_NI, sha_ni),
+        (AVX_2, avx_2),
         (AVX_512, avx_512),
     ];
     let found = found.into_iter().filter(|(_, has)| *has);

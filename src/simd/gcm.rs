@@ -15,7 +15,7 @@ pub(crate) struct Gcm {
 impl Gcm {
     /// Derives the hash key and its powers.
     pub(crate) fn new(aes: Aes) -> Self {
-        let hash_key = aes.run(&mut DeriveHashKey);
+        let hash_key = aes.run(&mut DeriveHashKey, [0; 2]);
         Self { aes, hash_key }
     }
 
@@ -29,22 +29,34 @@ impl Gcm {
     #[inline(always)]
     pub(crate) fn seal(&self, beside: Beside<'_>, data: &mut [u8]) -> Block {
         let hash_key = &self.hash_key;
-        self.aes.run(&mut Seal {
+        let Beside {
+            counter,
+            head,
+            lengths,
+        } = beside;
+        let mut seal = Seal {
             hash_key,
-            inputs: beside.into(),
+            head,
             data,
-        })
+        };
+        self.aes.run(&mut seal, [counter, lengths])
     }
 
     /// The full tag over enciphered `data`.
     #[inline(always)]
     pub(crate) fn tag(&self, beside: Beside<'_>, data: &[u8]) -> Block {
         let hash_key = &self.hash_key;
-        self.aes.run(&mut Tag {
+        let Beside {
+            counter,
+            head,
+            lengths,
+        } = beside;
+        let mut tag = Tag {
             hash_key,
-            inputs: beside.into(),
+            head,
             data,
-        })
+        };
+        self.aes.run(&mut tag, [counter, lengths])
     }
 }
 
@@ -58,6 +70,7 @@ impl Kernel for DeriveHashKey {
         &mut self,
         cpu: V::Cpu,
         keys: &RoundKeys<MIDDLE>,
+        _: [u128; 2],
     ) -> HashKey {
         let [h] = keys.encrypt(cpu, [V::zero(cpu)]);
         HashKey::new::<V>(cpu, &h.first())
@@ -81,30 +94,10 @@ impl Plan {
     }
 }
 
-/// [`Beside`] as it comes to the kernels.
-struct Inputs<'a> {
-    /// The counter blocks of the tag, and of the first block of data.
-    mask: Lane,
-    first: Lane,
-    head: [&'a [u8]; 2],
-    lengths: Lane,
-}
-
-impl<'a> From<Beside<'a>> for Inputs<'a> {
-    #[inline(always)]
-    fn from(beside: Beside<'a>) -> Self {
-        Self {
-            mask: Lane::of(beside.counter),
-            first: Lane::of(beside.counter ^ 3),
-            head: beside.head,
-            lengths: Lane::of(beside.lengths),
-        }
-    }
-}
-
+/// The numbers are the counter block of the tag, and the last block of GHASH.
 struct Seal<'a> {
     hash_key: &'a HashKey,
-    inputs: Inputs<'a>,
+    head: [&'a [u8]; 2],
     data: &'a mut [u8],
 }
 
@@ -116,30 +109,38 @@ impl Kernel for Seal<'_> {
         &mut self,
         cpu: V::Cpu,
         keys: &RoundKeys<MIDDLE>,
+        [counter, lengths]: [u128; 2],
     ) -> Block {
-        let Inputs {
-            mask,
-            head,
-            lengths,
-            ..
-        } = self.inputs;
         let len = self.data.len();
         let (vectors, rest) = V::split_mut(&mut *self.data);
         let (turns, vectors) = vectors.as_chunks_mut::<N>();
         let turn = N * V::BLOCKS;
         let plan = Plan::new(turns.len(), turn, len - turns.len() * turn * 16);
 
-        let [mask] = keys.encrypt(cpu, [V::from_lane(cpu, mask).reverse()]);
-        let mut counters = Counters::<V>::new(cpu, self.inputs.first);
+        let mut counters = Counters::<V>::new(cpu, Lane::of(counter ^ 3));
         let mut hash = Ghash::<V>::new(cpu, self.hash_key);
-        hash.head(head, plan.first);
+        hash.head(self.head, plan.first);
+        // A turn is hashed while the next one is enciphered.
+        let mut before = None;
         for turn in turns {
-            let mut blocks = keys.encrypt(cpu, counters.next::<N>());
+            let counters = counters.next::<N>();
+            let mut blocks = match before {
+                None => keys.encrypt(cpu, counters),
+                Some(before) => {
+                    let mut hashing = hash.turn::<N>(before);
+                    let blocks = keys.encrypt_beside(cpu, counters, &mut hashing);
+                    hashing.reduce();
+                    blocks
+                }
+            };
             for (block, bytes) in blocks.iter_mut().zip(turn) {
                 *block = block.xor(V::load(cpu, bytes));
                 block.store(bytes);
             }
-            hash.turn(blocks);
+            before = Some(blocks);
+        }
+        if let Some(before) = before {
+            hash.turn(before).absorb();
         }
         let mut hash = hash.tail(plan.tail);
         for bytes in vectors {
@@ -148,17 +149,29 @@ impl Kernel for Seal<'_> {
             block.store(bytes);
             hash.vector(block);
         }
-        if !rest.is_empty() {
-            let [block] = keys.encrypt(cpu, counters.next());
-            hash.vector(block.xor(V::load_part(cpu, rest)).store_part(rest));
-        }
-        hash.finish(lengths).xor(mask).first()
+        // The counter block of the tag takes the last lane where the rest of the data leaves it free.
+        let of_tag = Lane::of(counter.swap_bytes());
+        let [of_rest] = counters.next();
+        let [key, mask] = match rest.len().div_ceil(16) < V::BLOCKS {
+            true => {
+                let [key] = keys.encrypt(cpu, [of_rest.with_lane(V::BLOCKS - 1, of_tag)]);
+                [key, key.last_first()]
+            }
+            false => keys.encrypt(cpu, [of_rest, V::from_lane(cpu, of_tag)]),
+        };
+        let part = match rest.is_empty() {
+            true => V::zero(cpu),
+            false => key.xor(V::load_part(cpu, rest)).store_part(rest),
+        };
+        let hash = hash.finish(part, rest.len(), Lane::of(lengths));
+        hash.xor(mask).first()
     }
 }
 
+/// The numbers are those of [`Seal`].
 struct Tag<'a> {
     hash_key: &'a HashKey,
-    inputs: Inputs<'a>,
+    head: [&'a [u8]; 2],
     data: &'a [u8],
 }
 
@@ -170,36 +183,33 @@ impl Kernel for Tag<'_> {
         &mut self,
         cpu: V::Cpu,
         keys: &RoundKeys<MIDDLE>,
+        [counter, lengths]: [u128; 2],
     ) -> Block {
-        let Inputs {
-            mask,
-            head,
-            lengths,
-            ..
-        } = self.inputs;
         let len = self.data.len();
         let (vectors, rest) = V::split(self.data);
         let (turns, vectors) = vectors.as_chunks::<N>();
         let turn = N * V::BLOCKS;
         let plan = Plan::new(turns.len(), turn, len - turns.len() * turn * 16);
 
-        let [mask] = keys.encrypt(cpu, [V::from_lane(cpu, mask).reverse()]);
+        let [mask] = keys.encrypt(cpu, [V::from_lane(cpu, Lane::of(counter)).reverse()]);
         let mut hash = Ghash::<V>::new(cpu, self.hash_key);
-        hash.head(head, plan.first);
+        hash.head(self.head, plan.first);
         for turn in turns {
             let mut blocks = [V::zero(cpu); N];
             for (block, bytes) in blocks.iter_mut().zip(turn) {
                 *block = V::load(cpu, bytes);
             }
-            hash.turn(blocks);
+            hash.turn(blocks).absorb();
         }
         let mut hash = hash.tail(plan.tail);
         for bytes in vectors {
             hash.vector(V::load(cpu, bytes));
         }
-        if !rest.is_empty() {
-            hash.vector(V::load_part(cpu, rest));
-        }
-        hash.finish(lengths).xor(mask).first()
+        let part = match rest.is_empty() {
+            true => V::zero(cpu),
+            false => V::load_part(cpu, rest),
+        };
+        let hash = hash.finish(part, rest.len(), Lane::of(lengths));
+        hash.xor(mask).first()
     }
 }

@@ -4,9 +4,10 @@
 //! then come out as GHASH has them (Gueron and Kounavis, "Intel Carry-Less Multiplication Instruction and its Usage for Computing the
 //! GCM Mode", 2014).
 
-use zeroize::ZeroizeOnDrop;
+use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::Block;
+use super::aes::Beside;
 use super::vector::{Lane, Vector};
 
 /// x^128 + x^127 + x^126 + x^121 + 1 without its highest term: the polynomial of GCM, backwards.
@@ -18,7 +19,6 @@ const HIGHEST: usize = 18;
 const SPARE: usize = 3;
 
 /// The powers of H, from the highest down to H itself.
-#[derive(ZeroizeOnDrop)]
 pub(super) struct HashKey([Block; HIGHEST + SPARE]);
 
 impl HashKey {
@@ -27,15 +27,22 @@ impl HashKey {
         let h = u128::from_be_bytes(*h);
         let carry = 0u128.wrapping_sub(h >> 127);
         let h = V::from_lane(cpu, Lane::of((h << 1) ^ (carry & POLYNOMIAL)));
-        let mut powers = [[0; 16]; HIGHEST + SPARE];
-        let mut power = h;
-        for place in powers.iter_mut().rev().skip(SPARE) {
-            *place = power.first();
+        // Each is the product of two that are half as high, so that few have to wait for each other.
+        let mut ascending = [h; HIGHEST];
+        for at in 1..HIGHEST {
+            let [one, other] = [(at - 1) / 2, at / 2].map(|at| ascending.get(at).copied());
             let mut product = Products::zero(cpu);
-            product.add(power, h);
-            power = product.reduced(cpu);
+            product.add(one.unwrap_or(h), other.unwrap_or(h));
+            if let Some(place) = ascending.get_mut(at) {
+                *place = product.reduced(cpu);
+            }
         }
-        Self(powers)
+        let mut key = Self([[0; 16]; HIGHEST + SPARE]);
+        let descending = key.0.iter_mut().rev().skip(SPARE);
+        for (place, power) in descending.zip(ascending) {
+            *place = power.first();
+        }
+        key
     }
 
     /// The powers of H from this one on downwards.
@@ -47,6 +54,15 @@ impl HashKey {
             .unwrap_or_default()
     }
 }
+
+/// Slices are wiped as a whole, arrays byte by byte.
+impl Drop for HashKey {
+    fn drop(&mut self) {
+        self.0.as_flattened_mut().zeroize();
+    }
+}
+
+impl ZeroizeOnDrop for HashKey {}
 
 /// A sum of products, not yet reduced.
 #[derive(Clone, Copy)]
@@ -122,6 +138,9 @@ impl<'k, V: Vector> Ghash<'k, V> {
     #[inline(always)]
     pub(super) fn head(&mut self, pieces: [&[u8]; 2], next: usize) {
         let [first, second] = pieces;
+        if let (1..=16, []) = (first.len(), second) {
+            return self.add_one(V::load_part(self.cpu, first).reverse(), next + 1);
+        }
         let mut left = first.len().div_ceil(16) + second.len().div_ceil(16);
         for piece in [first, second] {
             for block in piece.chunks(16) {
@@ -135,14 +154,15 @@ impl<'k, V: Vector> Ghash<'k, V> {
         }
     }
 
-    /// Absorbs a turn: `N` vectors as they are in memory.
+    /// A turn to be absorbed: `N` vectors as they are in memory.
     #[inline(always)]
-    pub(super) fn turn<const N: usize>(&mut self, vectors: [V; N]) {
+    pub(super) fn turn<const N: usize>(&mut self, vectors: [V; N]) -> Turn<'_, 'k, V, N> {
         let (powers, _) = V::split(self.key.down_from(N * V::BLOCKS).as_flattened());
-        for (vector, powers) in vectors.into_iter().zip(powers) {
-            self.add(vector.reverse(), V::load(self.cpu, powers));
+        Turn {
+            hash: self,
+            vectors,
+            powers,
         }
-        self.reduce();
     }
 
     /// Begins the end, which has `blocks` blocks.
@@ -164,6 +184,41 @@ impl<'k, V: Vector> Ghash<'k, V> {
     }
 }
 
+/// A turn that is being absorbed.
+pub(super) struct Turn<'h, 'k, V: Vector, const N: usize> {
+    hash: &'h mut Ghash<'k, V>,
+    vectors: [V; N],
+    powers: &'k [V::Bytes],
+}
+
+impl<V: Vector, const N: usize> Turn<'_, '_, V, N> {
+    /// Absorbs all of it.
+    #[inline(always)]
+    pub(super) fn absorb(mut self) {
+        for n in 0..N {
+            self.step(n);
+        }
+        self.reduce();
+    }
+
+    /// Once all steps are done.
+    #[inline(always)]
+    pub(super) fn reduce(self) {
+        self.hash.reduce();
+    }
+}
+
+/// A vector at each step.
+impl<V: Vector, const N: usize> Beside for Turn<'_, '_, V, N> {
+    #[inline(always)]
+    fn step(&mut self, n: usize) {
+        if let (Some(vector), Some(powers)) = (self.vectors.get(n), self.powers.get(n)) {
+            let powers = V::load(self.hash.cpu, powers);
+            self.hash.add(vector.reverse(), powers);
+        }
+    }
+}
+
 /// The end of a hash: less than a turn, and the block of lengths.
 pub(super) struct Tail<'k, V: Vector> {
     hash: Ghash<'k, V>,
@@ -171,20 +226,31 @@ pub(super) struct Tail<'k, V: Vector> {
 }
 
 impl<V: Vector> Tail<'_, V> {
-    /// Absorbs a vector as it is in memory, of which the last one may have zeros at its end.
+    /// Absorbs a vector as it is in memory.
     #[inline(always)]
     pub(super) fn vector(&mut self, vector: V) {
-        if let Some(powers) = self.powers.next() {
-            let powers = V::load(self.hash.cpu, powers);
-            self.hash.add(vector.reverse(), powers);
-        }
+        self.add(vector.reverse());
     }
 
-    /// Absorbs the last block, and returns the hash as it is in memory.
+    /// Absorbs the last `len` bytes, which are less than a vector and have zeros behind them, and the lengths. Returns the hash as it is in memory.
     #[inline(always)]
-    pub(super) fn finish(mut self, lengths: Lane) -> V {
-        self.hash.add_one(V::from_lane(self.hash.cpu, lengths), 1);
+    pub(super) fn finish(mut self, part: V, len: usize, lengths: Lane) -> V {
+        let mut blocks = len.div_ceil(16);
+        let mut last = part.reverse();
+        if blocks == V::BLOCKS {
+            self.add(last);
+            (last, blocks) = (V::zero(self.hash.cpu), 0);
+        }
+        self.add(last.with_lane(blocks, lengths));
         self.hash.reduce();
         self.hash.so_far.reverse()
+    }
+
+    #[inline(always)]
+    fn add(&mut self, blocks: V) {
+        if let Some(powers) = self.powers.next() {
+            let powers = V::load(self.hash.cpu, powers);
+            self.hash.add(blocks, powers);
+        }
     }
 }

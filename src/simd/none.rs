@@ -1,7 +1,7 @@
 //! In place of the vector kernels where there are none: types without a value, so that nothing of them is left. The compiler sees
 //! that inside of this file alone, which spares its callers warnings.
 
-use crate::primitives::{BLOCK, Beside};
+use crate::primitives::{BLOCK, Beside, Keyed, SHA1_LEN};
 
 type Block = [u8; BLOCK];
 
@@ -18,6 +18,10 @@ impl Level {
     pub(crate) fn name(self) -> &'static str {
         match self {}
     }
+
+    pub(crate) fn beside_sha1(self) -> Self {
+        match self {}
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -29,12 +33,17 @@ impl ShaNi {
     }
 }
 
-pub(crate) fn hmac_sha1(cpu: ShaNi, _: [&[u32; 5]; 2], _: [&[[u8; 64]]; 2]) -> [u8; 20] {
+pub(crate) fn hmac_sha1<const N: usize>(cpu: ShaNi, _: [Keyed<'_>; N]) -> [[u8; SHA1_LEN]; N] {
     match cpu {}
 }
 
-pub(crate) fn compress_hashes(cpu: Avx512, _: &mut States, _: &States) {
-    match cpu {}
+#[derive(Clone, Copy)]
+pub(crate) enum Avx2 {}
+
+impl Avx2 {
+    pub(crate) fn get() -> Option<Self> {
+        None
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -46,12 +55,20 @@ impl Avx512 {
     }
 }
 
-pub(crate) const LANES: usize = 1;
+pub(crate) trait SideBySide<const LANES: usize>: Copy {
+    fn hmac(self, _: &[Keyed<'_>; LANES], _: usize) -> [[u8; SHA1_LEN]; LANES];
+}
 
-pub(crate) type States = [[u32; LANES]; 5];
+impl<const LANES: usize> SideBySide<LANES> for Avx512 {
+    fn hmac(self, _: &[Keyed<'_>; LANES], _: usize) -> [[u8; SHA1_LEN]; LANES] {
+        match self {}
+    }
+}
 
-pub(crate) fn compress_lanes(cpu: Avx512, _: &mut States, _: &[&[u8; 64]; LANES]) {
-    match cpu {}
+impl<const LANES: usize> SideBySide<LANES> for Avx2 {
+    fn hmac(self, _: &[Keyed<'_>; LANES], _: usize) -> [[u8; SHA1_LEN]; LANES] {
+        match self {}
+    }
 }
 
 pub(crate) struct Aes(Level);
@@ -66,6 +83,10 @@ impl Aes {
     }
 
     pub(crate) fn xor_keystream(&self, _: u128, _: &mut [u8]) {
+        match self.0 {}
+    }
+
+    pub(crate) fn xor_keystream_behind(&self, _: u128, _: &mut [u8], _: usize) {
         match self.0 {}
     }
 }

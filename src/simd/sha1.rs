@@ -1,11 +1,12 @@
 //! HMAC-SHA1 from its midstates, with the instructions that CPUs have for SHA-1.
 //!
 //! The compression function is a chain: each four rounds wait for the four before. What is saved is around it: the inner hash goes
-//! into the outer one without leaving the registers.
+//! into the outer one without leaving the registers. And the chains of several messages run side by side.
 
 use core::arch::x86_64::*;
 
 use super::cpu::ShaNi;
+use crate::primitives::{Keyed, SHA1_LEN, Sha1State};
 
 /// Five words, the first one in the highest element of `abcd`, and the fifth one in that of `e`.
 #[derive(Clone, Copy)]
@@ -14,43 +15,42 @@ struct State {
     e: __m128i,
 }
 
-/// The code of a message in whole blocks, padded, where `inner` and `outer` are the hashes of the key's blocks.
+/// 16 words, four a vector and the first one in its highest element.
+type Words = [__m128i; 4];
+
+/// The codes of messages.
 #[inline]
-pub(crate) fn hmac(
-    cpu: ShaNi,
-    [inner, outer]: [&[u32; 5]; 2],
-    message: [&[[u8; 64]]; 2],
-) -> [u8; 20] {
+pub(crate) fn hmac<const N: usize>(cpu: ShaNi, messages: [Keyed<'_>; N]) -> [[u8; SHA1_LEN]; N] {
     let ShaNi { .. } = cpu;
     // SAFETY: the token proves the features.
-    unsafe { hmac_with_features(inner, outer, message) }
+    unsafe { hmac_with_features(&messages) }
 }
 
 #[target_feature(enable = "sha,ssse3,sse4.1")]
-fn hmac_with_features(
-    inner: &[u32; 5],
-    outer: &[u32; 5],
-    [blocks, last]: [&[[u8; 64]]; 2],
-) -> [u8; 20] {
-    let mut hash = load_state(inner);
-    for block in blocks {
-        hash = compress(hash, load_block(block));
+fn hmac_with_features<const N: usize>(messages: &[Keyed<'_>; N]) -> [[u8; SHA1_LEN]; N] {
+    let mut hashes = messages.each_ref().map(|it| load_state(it.inner));
+    let common = messages.iter().map(Keyed::len).min().unwrap_or(0);
+    for n in 0..common {
+        let blocks = messages.each_ref().map(|it| load_block(it.block(n)));
+        hashes = compressed(hashes, blocks);
     }
-    for block in last {
-        hash = compress(hash, load_block(block));
+    for (hash, message) in hashes.iter_mut().zip(messages) {
+        for n in common..message.len() {
+            [*hash] = compressed([*hash], [load_block(message.block(n))]);
+        }
     }
     // The hash, one bit, zeros, and the number of bits of the key's block and the hash (FIPS 180-4 §5.1.1).
-    let rest = _mm_insert_epi32::<2>(hash.e, 1 << 31);
-    let bits = _mm_set_epi32(0, 0, 0, 8 * (64 + 20));
-    let hash = compress(
-        load_state(outer),
-        [hash.abcd, rest, _mm_setzero_si128(), bits],
-    );
-    store_state(hash)
+    let ends = hashes.map(|hash| {
+        let rest = _mm_insert_epi32::<2>(hash.e, 1 << 31);
+        let bits = _mm_set_epi32(0, 0, 0, 8 * (64 + 20));
+        [hash.abcd, rest, _mm_setzero_si128(), bits]
+    });
+    let outer = messages.each_ref().map(|it| load_state(it.outer));
+    compressed(outer, ends).map(|hash| store_state(hash))
 }
 
 #[target_feature(enable = "sha,ssse3,sse4.1")]
-fn load_state([a, b, c, d, e]: &[u32; 5]) -> State {
+fn load_state([a, b, c, d, e]: &Sha1State) -> State {
     let [a, b, c, d, e] = [a, b, c, d, e].map(|word| word.cast_signed());
     State {
         abcd: _mm_set_epi32(a, b, c, d),
@@ -60,8 +60,8 @@ fn load_state([a, b, c, d, e]: &[u32; 5]) -> State {
 
 /// As bytes of a hash, big-endian.
 #[target_feature(enable = "sha,ssse3,sse4.1")]
-fn store_state(state: State) -> [u8; 20] {
-    let mut bytes = [0; 20];
+fn store_state(state: State) -> [u8; SHA1_LEN] {
+    let mut bytes = [0; SHA1_LEN];
     let (abcd, e) = bytes.split_at_mut(16);
     if let Some(abcd) = abcd.first_chunk_mut::<16>() {
         // SAFETY: 16 bytes are written to as many.
@@ -71,11 +71,12 @@ fn store_state(state: State) -> [u8; 20] {
     bytes
 }
 
-/// 16 words, big-endian, four a vector and the first one in its highest element.
+/// Big-endian words.
 #[target_feature(enable = "sha,ssse3,sse4.1")]
-fn load_block(block: &[u8; 64]) -> [__m128i; 4] {
+fn load_block(block: Option<&[u8; 64]>) -> Words {
     let mut words = [_mm_setzero_si128(); 4];
-    for (words, bytes) in words.iter_mut().zip(block.as_chunks::<16>().0) {
+    let bytes = block.map_or(&[][..], |block| block.as_chunks::<16>().0);
+    for (words, bytes) in words.iter_mut().zip(bytes) {
         // SAFETY: 16 bytes are read from as many.
         *words = reverse(unsafe { _mm_loadu_si128(bytes.as_ptr().cast()) });
     }
@@ -90,45 +91,44 @@ fn reverse(bytes: __m128i) -> __m128i {
     )
 }
 
-/// The compression function (FIPS 180-4 §6.1.2).
+/// The compression function (FIPS 180-4 §6.1.2) on the hashes of several messages.
 #[target_feature(enable = "sha,ssse3,sse4.1")]
 #[inline]
-fn compress(state: State, block: [__m128i; 4]) -> State {
-    let [w0, w1, w2, w3] = block;
-    let mut before = state.abcd;
-    let mut abcd = _mm_sha1rnds4_epu32::<0>(before, _mm_add_epi32(state.e, w0));
-
-    /// Four rounds with each of the words.
+fn compressed<const N: usize>(mut hashes: [State; N], mut blocks: [Words; N]) -> [State; N] {
+    // As they are after some rounds, and as they were four rounds before.
+    let mut now = hashes.map(|hash| hash.abcd);
+    let mut before = now;
+    for ((now, hash), words) in now.iter_mut().zip(&hashes).zip(&mut blocks) {
+        *now = _mm_sha1rnds4_epu32::<0>(*now, _mm_add_epi32(hash.e, scheduled(words)));
+    }
+    /// Four rounds of every message with each of the functions.
     macro_rules! rounds {
-        ($function:literal: $($words:expr),*) => {$(
-            let e = _mm_sha1nexte_epu32(before, $words);
-            before = abcd;
-            abcd = _mm_sha1rnds4_epu32::<$function>(abcd, e);
+        ($($function:literal)*) => {$(
+            for ((now, before), words) in now.iter_mut().zip(&mut before).zip(&mut blocks) {
+                let e = _mm_sha1nexte_epu32(*before, scheduled(words));
+                *before = *now;
+                *now = _mm_sha1rnds4_epu32::<$function>(*now, e);
+            }
         )*};
     }
-    let mut schedule = Schedule(block);
-    rounds!(0: w1, w2, w3, schedule.next());
-    rounds!(1: schedule.next(), schedule.next(), schedule.next(), schedule.next(), schedule.next());
-    rounds!(2: schedule.next(), schedule.next(), schedule.next(), schedule.next(), schedule.next());
-    rounds!(3: schedule.next(), schedule.next(), schedule.next(), schedule.next(), schedule.next());
+    rounds!(0 0 0 0);
+    rounds!(1 1 1 1 1);
+    rounds!(2 2 2 2 2);
+    rounds!(3 3 3 3 3);
 
-    State {
-        abcd: _mm_add_epi32(abcd, state.abcd),
-        e: _mm_sha1nexte_epu32(before, state.e),
+    for ((hash, now), before) in hashes.iter_mut().zip(now).zip(before) {
+        hash.abcd = _mm_add_epi32(hash.abcd, now);
+        hash.e = _mm_sha1nexte_epu32(before, hash.e);
     }
+    hashes
 }
 
-/// The last 16 words of the message schedule.
-struct Schedule([__m128i; 4]);
-
-impl Schedule {
-    /// The next four.
-    #[target_feature(enable = "sha,ssse3,sse4.1")]
-    #[inline]
-    fn next(&mut self) -> __m128i {
-        let [w0, w1, w2, w3] = self.0;
-        let next = _mm_sha1msg2_epu32(_mm_xor_si128(_mm_sha1msg1_epu32(w0, w1), w2), w3);
-        self.0 = [w1, w2, w3, next];
-        next
-    }
+/// The next four words of the schedule, of which the last 16 are at hand.
+#[target_feature(enable = "sha,ssse3,sse4.1")]
+#[inline]
+fn scheduled(words: &mut Words) -> __m128i {
+    let [w0, w1, w2, w3] = *words;
+    let w4 = _mm_sha1msg2_epu32(_mm_xor_si128(_mm_sha1msg1_epu32(w0, w1), w2), w3);
+    *words = [w1, w2, w3, w4];
+    w0
 }

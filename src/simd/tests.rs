@@ -4,25 +4,12 @@ use alloc::{vec, vec::Vec};
 
 use super::{Level, every_level};
 use crate::primitives::{Algorithm, BLOCK, BlockCipher, Gcm};
+use crate::test_vectors::{FORTY_LENGTHS, LONGEST, bytes};
 
 const SIZES: [Algorithm; 3] = [Algorithm::Aes128, Algorithm::Aes192, Algorithm::Aes256];
-/// Where something ends: blocks, vectors, turns. And packets as they are.
-#[rustfmt::skip]
-const FORTY_LENGTHS: [usize; 40] = [
-    0, 1, 2, 3, 4, 7, 8, 12, 15, 16, 17, 20, 31, 32, 33, 47, 48, 49, 63, 64,
-    65, 80, 95, 96, 97, 127, 128, 129, 160, 191, 192, 193, 255, 256, 257, 320, 383, 512, 1199, 1200,
-];
-const LONGEST: usize = 2048;
 const NONCE: u128 = 0xc0c1_c2c3_c4c5_c6c7_c8c9_cacb;
 /// Bytes on both sides that nobody may touch.
 const GUARD: usize = 64;
-
-fn bytes(len: usize) -> Vec<u8> {
-    (0u32..)
-        .map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8)
-        .take(len)
-        .collect()
-}
 
 fn aes(level: Option<Level>, size: Algorithm) -> BlockCipher {
     BlockCipher::on(level, size, |key| {
@@ -98,6 +85,32 @@ fn the_keystream_agrees_on_every_length() {
         (0..=LONGEST).for_each(|len| check(len, len % 64));
         for len in FORTY_LENGTHS {
             (0..64).for_each(|offset| check(len, offset));
+        }
+    });
+}
+
+#[test]
+fn the_keystream_begins_behind_a_header_of_any_length_and_leaves_it_alone() {
+    let first = 0xf1f2_f3f4_f5f6_f7f8_f9fa_fbfc_fdfe_0000;
+    each(|level, size| {
+        let packet = bytes(LONGEST);
+        let (ours, oracle) = (aes(Some(level), size), aes(None, size));
+        let check = |header: usize, len: usize| {
+            let mut expected = packet[..len].to_vec();
+            if let Some(data) = expected.get_mut(header..) {
+                oracle.xor_keystream(first, data);
+            }
+            let (worked, ()) = between_guards(&packet[..len], len % 64, |packet| {
+                ours.xor_keystream_behind(first, packet, header)
+            });
+            assert_eq!(
+                worked, expected,
+                "{level:?} {size:?}, {len} bytes, {header} of a header"
+            );
+        };
+        (0..=LONGEST).for_each(|len| check(12, len));
+        for header in 0..80 {
+            (0..300).for_each(|len| check(header, len));
         }
     });
 }

@@ -14,30 +14,49 @@ macro_rules! intrinsics {
         unsafe { $call }
     };
 }
-use intrinsics;
+pub(super) use intrinsics;
 
-/// Loads less than a vector, and zeros behind.
+/// Loads at most 32 bytes into the first lanes, and zeros behind: not through memory, where what was written in pieces cannot be read as a whole
+/// at once.
 #[inline(always)]
-fn load_part<V: Vector<Bytes = [u8; BYTES]>, const BYTES: usize>(cpu: V::Cpu, bytes: &[u8]) -> V {
-    if let (9..16, Some(first), Some(last)) = (bytes.len(), bytes.first_chunk(), bytes.last_chunk())
-    {
-        // Not through memory: see `Lane`.
-        let (first, last) = (u64::from_le_bytes(*first), u64::from_le_bytes(*last));
-        let last = u128::from(last) << (8 * bytes.len() - 64);
-        return V::from_lane(cpu, Lane::of(last | u128::from(first)));
+fn load_part<V: Vector>(cpu: V::Cpu, bytes: &[u8]) -> V {
+    let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) else {
+        return V::from_lane(cpu, Lane::of(number(bytes)));
+    };
+    let first = V::from_lane(cpu, Lane::of(u128::from_le_bytes(*first)));
+    if bytes.len() == 16 {
+        return first;
     }
-    let mut whole = [0; BYTES];
-    if let Some(part) = whole.get_mut(..bytes.len()) {
-        part.copy_from_slice(bytes);
-    }
-    V::load(cpu, &whole)
+    let behind = u32::try_from(8 * (32 - bytes.len())).unwrap_or_default();
+    first.with_lane(1, Lane::of(u128::from_le_bytes(*last) >> behind))
 }
 
-/// Writes as much of `whole` as fills `bytes`, and clears the rest of it.
+/// Less than 16 bytes as a little-endian number.
 #[inline(always)]
-fn keep<const BYTES: usize>(whole: &mut [u8; BYTES], bytes: &mut [u8]) {
-    if let Some((kept, rest)) = whole.split_at_mut_checked(bytes.len()) {
-        bytes.copy_from_slice(kept);
-        rest.fill(0);
+fn number(bytes: &[u8]) -> u128 {
+    let len = bytes.len();
+    if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
+        let (first, last) = (u64::from_le_bytes(*first), u64::from_le_bytes(*last));
+        return u128::from(last) << (8 * len - 64) | u128::from(first);
     }
+    if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
+        let (first, last) = (u32::from_le_bytes(*first), u32::from_le_bytes(*last));
+        return u128::from(last) << (8 * len - 32) | u128::from(first);
+    }
+    let bytes = bytes.iter().rev();
+    bytes.fold(0, |number, byte| number << 8 | u128::from(*byte))
+}
+
+/// A vector of which the first `len` bytes are ones.
+#[inline(always)]
+fn ones<const BYTES: usize>(len: usize) -> &'static [u8; BYTES] {
+    const ONES_AND_ZEROS: &[u8; 64] = &{
+        let mut bytes = [0; 64];
+        let (ones, _) = bytes.split_at_mut(32);
+        ones.copy_from_slice(&[0xff; 32]);
+        bytes
+    };
+    let from = ONES_AND_ZEROS.get(32_usize.saturating_sub(len)..);
+    let part = from.and_then(|bytes| bytes.first_chunk());
+    part.unwrap_or(&[0; BYTES])
 }

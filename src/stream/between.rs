@@ -7,7 +7,7 @@ use super::{RtpProgress, Stream};
 use crate::header::Plane;
 use crate::index::PacketIndex;
 use crate::replay::ReplayWindow;
-use crate::statistics::{Counting, ErrorCounts};
+use crate::statistics::ErrorCounts;
 
 /// How far such packets have come.
 pub(super) struct Between {
@@ -55,7 +55,7 @@ impl RtpProgress {
 impl<Errors: ErrorCounts> Stream<ReplayWindow, Errors> {
     /// A packet between, of `plain` bytes, passes at `index`, which was [checked](Self::check_unproven).
     pub(crate) fn pass_between(&mut self, index: PacketIndex, plain: usize) {
-        self.statistics.count_packet(Plane::Rtp, plain);
+        self.count_packet(Plane::Rtp, plain);
         let awaits = |rekeyed: &super::Rekeyed| rekeyed.awaits(Plane::Rtp);
         if self.rtp.pending_roc.is_some() || self.rekeyed.as_deref().is_some_and(awaits) {
             // It may be far from where the stream is, which only a counter that is carried will tell.

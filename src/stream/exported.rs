@@ -1,14 +1,15 @@
 //! A stream in an exported state.
 
 use alloc::{boxed::Box, vec::Vec};
+use core::num::NonZeroU64;
 
 use super::between::Between;
-use super::{Rekeyed, RtpProgress, SrtcpCounter, SrtcpProgress, Stream};
+use super::{Rekeyed, RtpProgress, SrtcpCounter, Stream};
 use crate::error::StateError;
 use crate::index::PacketIndex;
 use crate::replay::{ReplayWindow, ReplayWindowSize};
 use crate::state::{Margin, Reader, Writer};
-use crate::statistics::{ErrorCounts, Statistics};
+use crate::statistics::ErrorCounts;
 
 const GREATEST_SRTCP_INDEX: u32 = (1 << 31) - 1;
 
@@ -55,8 +56,8 @@ impl RtpProgress {
         let pending_roc = r.option(Reader::u32)?;
         let ahead = r.option(Reader::u64)?;
         let mut progress = Self {
-            window,
             pending_roc,
+            window,
             between: Between::NONE,
         };
         if let Some(ahead) = ahead {
@@ -83,7 +84,7 @@ impl<Errors: ErrorCounts> Stream<SrtcpCounter, Errors> {
     pub(crate) fn write_sent(&self, w: &mut Writer) {
         self.rtp.write(w);
         w.option(self.srtcp.0, Writer::u32);
-        w.option(self.removed_under, Writer::u64);
+        w.option(self.removed_under(), Writer::u64);
         w.option(self.inherited.map(PacketIndex::value), Writer::u64);
     }
 
@@ -93,8 +94,8 @@ impl<Errors: ErrorCounts> Stream<SrtcpCounter, Errors> {
         if srtcp.0 > Some(GREATEST_SRTCP_INDEX) {
             return Err(StateError::Malformed);
         }
-        let mut stream = Self::resumed(rtp, srtcp);
-        stream.removed_under = r.option(Reader::u64)?;
+        let mut stream = Self::at(rtp, srtcp);
+        stream.removed_before = r.option(read_removed_before)?;
         stream.inherited = r.option(Reader::u64)?.map(PacketIndex::from_value);
         Ok(stream)
     }
@@ -112,7 +113,7 @@ impl<Errors: ErrorCounts> Stream<ReplayWindow, Errors> {
     pub(crate) fn write_received(&self, w: &mut Writer) {
         self.rtp.write(w);
         self.srtcp.write(w);
-        w.option(self.removed_under, Writer::u64);
+        w.option(self.removed_under(), Writer::u64);
         let rekeyed = self.rekeyed.as_ref().filter(|it| it.is_silent());
         w.option(rekeyed, |w, rekeyed| rekeyed.write(w));
     }
@@ -120,24 +121,17 @@ impl<Errors: ErrorCounts> Stream<ReplayWindow, Errors> {
     pub(crate) fn read_received(r: &mut Reader<'_>) -> Result<Self, StateError> {
         let rtp = RtpProgress::read(r)?;
         let srtcp = ReplayWindow::read_srtcp(r)?;
-        let mut stream = Self::resumed(rtp, srtcp);
-        stream.removed_under = r.option(Reader::u64)?;
+        let mut stream = Self::at(rtp, srtcp);
+        stream.removed_before = r.option(read_removed_before)?;
         stream.rekeyed = r.option(|r| Rekeyed::read(r).map(Box::new))?;
         Ok(stream)
     }
 }
 
-impl<Srtcp: SrtcpProgress, Errors: ErrorCounts> Stream<Srtcp, Errors> {
-    fn resumed(rtp: RtpProgress, srtcp: Srtcp) -> Self {
-        Self {
-            rtp,
-            srtcp,
-            statistics: Statistics::default(),
-            removed_under: None,
-            rekeyed: None,
-            inherited: None,
-        }
-    }
+/// Of the serial number under which a stream was removed, the next one.
+fn read_removed_before(r: &mut Reader<'_>) -> Result<NonZeroU64, StateError> {
+    let next = r.u64()?.checked_add(1).and_then(NonZeroU64::new);
+    next.ok_or(StateError::Malformed)
 }
 
 #[cfg(test)]

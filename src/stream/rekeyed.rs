@@ -15,7 +15,7 @@ use super::{Claim, Guesses, NotAdmitted, RocClaim, RtpProgress, SrtcpProgress, S
 use crate::header::Plane;
 use crate::index::PacketIndex;
 use crate::replay::{Refused, ReplayWindow, ReplayWindowSize};
-use crate::statistics::{Counting, ErrorCounts};
+use crate::statistics::ErrorCounts;
 use crate::transform::{Authentic, Position};
 
 /// How a stream may begin anew.
@@ -270,7 +270,7 @@ impl<Errors: ErrorCounts> Stream<ReplayWindow, Errors> {
         if let Some(former) = &mut rekeyed.former {
             former.former = None;
         }
-        if self.removed_under.is_some() {
+        if self.removed_under().is_some() {
             rekeyed.release_storage();
         }
         self.rekeyed = Some(Box::new(rekeyed));
@@ -326,7 +326,7 @@ impl<Errors: ErrorCounts> Stream<ReplayWindow, Errors> {
             }
             Plane::Rtcp => rekeyed.accept_srtcp(&mut self.srtcp, index, serial),
         }
-        self.statistics.count_packet(plane, plain);
-        self.removed_under = None;
+        self.count_packet(plane, plain);
+        self.take_back();
     }
 }

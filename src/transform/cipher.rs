@@ -42,18 +42,27 @@ impl Cipher {
             CipherKind::F8 => Self::F8(F8::new(algorithm, derive_key, &*bytes)),
             CipherKind::Null => Self::Null,
             CipherKind::CounterMode | CipherKind::Gcm => {
-                let cipher = BlockCipher::new(algorithm, derive_key);
+                let cipher = BlockCipher::beside_sha1(algorithm, derive_key);
                 Self::CounterMode(CounterMode::new(cipher, SessionSalt::of(&*bytes)))
             }
         }
     }
 
-    /// XORs the keystream of the packet at `at` onto its payload.
-    #[inline]
-    pub(super) fn xor_keystream(&self, header: &[u8], payload: &mut [u8], at: Position) {
+    /// Enciphers what is behind the first `header` bytes of the packet at `at`, before it is hashed.
+    #[inline(always)]
+    pub(super) fn encipher(&self, packet: &mut [u8], header: usize, at: Position) {
         match self {
-            Self::CounterMode(cipher) => cipher.xor_keystream(payload, at),
-            Self::F8(cipher) => cipher.xor_keystream(header, payload, at),
+            Self::CounterMode(cipher) => cipher.encipher(packet, header, at),
+            _ => self.xor_keystream(packet, header, at),
+        }
+    }
+
+    /// XORs the keystream of the packet at `at` onto what is behind the first `header` bytes of it.
+    #[inline(always)]
+    pub(super) fn xor_keystream(&self, packet: &mut [u8], header: usize, at: Position) {
+        match self {
+            Self::CounterMode(cipher) => cipher.xor_keystream(packet, header, at),
+            Self::F8(cipher) => cipher.xor_keystream(packet, header, at),
             Self::Null => {}
         }
     }

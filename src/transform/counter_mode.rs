@@ -3,19 +3,31 @@
 use super::{Position, SessionSalt};
 use crate::primitives::{BLOCK, BlockCipher};
 
+/// In this order: the salt is beside what every packet asks of the cipher.
+#[repr(C)]
 pub(super) struct CounterMode {
-    cipher: BlockCipher,
     salt: SessionSalt,
+    cipher: BlockCipher,
 }
 
 impl CounterMode {
     pub(super) fn new(cipher: BlockCipher, salt: SessionSalt) -> Self {
-        Self { cipher, salt }
+        Self { salt, cipher }
     }
 
-    #[inline]
-    pub(super) fn xor_keystream(&self, payload: &mut [u8], at: Position) {
-        self.cipher.xor_keystream(self.iv(at), payload);
+    /// XORs the keystream of the packet at `at` onto what is behind its header.
+    #[inline(always)]
+    pub(super) fn xor_keystream(&self, packet: &mut [u8], header: usize, at: Position) {
+        if let Some(payload) = packet.get_mut(header..) {
+            self.cipher.xor_keystream(self.iv(at), payload);
+        }
+    }
+
+    /// The same, for a hash of the packet that follows.
+    #[inline(always)]
+    pub(super) fn encipher(&self, packet: &mut [u8], header: usize, at: Position) {
+        let iv = self.iv(at);
+        self.cipher.xor_keystream_behind(iv, packet, header);
     }
 
     /// The keystream of the packet at `at`, of which 2^16 blocks are sound.

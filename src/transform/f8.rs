@@ -27,7 +27,10 @@ impl F8 {
         }
     }
 
-    pub(super) fn xor_keystream(&self, header: &[u8], payload: &mut [u8], at: Position) {
+    pub(super) fn xor_keystream(&self, packet: &mut [u8], header: usize, at: Position) {
+        let Some((header, payload)) = packet.split_at_mut_checked(header) else {
+            return;
+        };
         let blocks = self.blocks(header, at);
         for (block, keys) in payload.chunks_mut(BLOCK).zip(blocks) {
             for (byte, key) in block.iter_mut().zip(keys) {
@@ -110,9 +113,9 @@ mod tests {
             let iv = rtp_iv(header, at);
             assert_eq!(iv.as_slice(), case.iv.0);
             assert_eq!(f8.masked.encrypt_block(&iv).as_slice(), case.iv_prime.0);
-            let mut payload = case.plaintext.0.clone();
-            f8.xor_keystream(header, &mut payload, at);
-            assert_eq!(payload, case.ciphertext.0);
+            let mut packet = [header.as_slice(), &case.plaintext.0].concat();
+            f8.xor_keystream(&mut packet, header.len(), at);
+            assert_eq!(packet, [header.as_slice(), &case.ciphertext.0].concat());
         }
     }
 

@@ -9,9 +9,11 @@ use crate::layout::{EncryptedPortion, Laid, with_cryptex_portion};
 use crate::primitives::{BLOCK, BlockCipher, Gcm, is_truncation_of};
 use crate::suite::CryptoSuite;
 
+/// In this order: what every packet asks for is near the beginning.
+#[repr(C)]
 pub(crate) struct GcmTransform {
-    gcm: Gcm,
     salt: SessionSalt,
+    gcm: Gcm,
 }
 
 impl GcmTransform {
@@ -22,12 +24,12 @@ impl GcmTransform {
         let mut salt = Zeroizing::new([0; 12]);
         kdf.derive(plane, Purpose::Salt, r, &mut *salt);
         Self {
-            gcm: Gcm::new(cipher),
             salt: SessionSalt::of(&*salt),
+            gcm: Gcm::new(cipher),
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn seal(&self, packet: &mut Laid<&mut [u8]>, at: Position, enciphered: bool) {
         let nonce = self.nonce(at);
         let tag = if enciphered {
@@ -41,13 +43,14 @@ impl GcmTransform {
 
     #[cold]
     pub(super) fn seal_cryptex(&self, packet: &mut Laid<&mut [u8]>, at: Position) {
-        let cipher = |_: &[u8], portion: &mut [u8]| self.decipher(portion, at);
-        with_cryptex_portion(packet.plain_mut(), cipher);
+        with_cryptex_portion(packet.plain_mut(), |plain, clear| {
+            self.decipher(plain, clear, at);
+        });
         let tag = self.cryptex_tag(packet, at);
         packet.write_tag(&tag);
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn verify(
         &self,
         packet: &Laid<&[u8]>,
@@ -61,13 +64,16 @@ impl GcmTransform {
         Authentic::verified(at, is_truncation_of(packet.tag()?, &tag))
     }
 
-    #[inline]
-    pub(super) fn decipher(&self, payload: &mut [u8], at: Position) {
-        self.gcm.xor_keystream(self.nonce(at), payload);
+    #[inline(always)]
+    pub(super) fn decipher(&self, plain: &mut [u8], header: usize, at: Position) {
+        if let Some(payload) = plain.get_mut(header..) {
+            self.gcm.xor_keystream(self.nonce(at), payload);
+        }
     }
 
     /// The associated data is the header and, in SRTCP, the ESRTCP word (RFC 7714 §8.2, §9.2); of SRTCP that is
     /// not enciphered, all of the packet and the word (§9.3).
+    #[inline(always)]
     fn tag<B: AsRef<[u8]>>(&self, packet: &Laid<B>, nonce: u128, enciphered: bool) -> [u8; BLOCK] {
         let (aad, ciphertext) = if enciphered {
             (packet.header(), packet.payload())
@@ -101,7 +107,6 @@ mod tests {
     use crate::simd::{Level, every_level};
     use crate::test_vectors::{Hex, read};
     use alloc::{string::String, vec::Vec};
-    use core::num::NonZeroUsize;
     use serde::Deserialize;
 
     #[derive(Deserialize)]
@@ -127,13 +132,8 @@ mod tests {
                 key.copy_from_slice(&self.session_key.0);
             });
             GcmTransform {
+                salt: SessionSalt::of(&self.session_salt.0),
                 gcm: Gcm::new(cipher),
-                salt: SessionSalt(
-                    self.session_salt
-                        .0
-                        .iter()
-                        .fold(0, |sum, byte| sum << 8 | u128::from(*byte)),
-                ),
             }
         }
 
@@ -151,12 +151,7 @@ mod tests {
                 self.iv.0,
                 "{section}"
             );
-            let trailer = Trailer {
-                aead: true,
-                word,
-                mki: 0,
-                tag: NonZeroUsize::new(16),
-            };
+            let trailer = Trailer::new(true, word, 0, 16);
 
             let plain = &self.plain_packet.0;
             let layout = trailer.behind(header, plain.len());
@@ -184,7 +179,7 @@ mod tests {
             );
             let mut opened = protected[..plain.len()].to_vec();
             if self.encrypted {
-                transform.decipher(&mut opened[header..], at);
+                transform.decipher(&mut opened, header, at);
             }
             assert_eq!(&opened, plain, "{section}");
 

@@ -87,34 +87,41 @@ pub(crate) fn cryptex_profile(header: &[u8]) -> Option<u16> {
     }
 }
 
-/// The local identifiers of the elements that are encrypted: a bit each.
+/// The local identifiers of the elements that are encrypted: a bit each, in bytes, which fit anywhere.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct ElementIds([u128; 2]);
+pub(crate) struct ElementIds([u8; 32]);
 
 impl ElementIds {
     pub(crate) fn insert(&mut self, id: u8) {
-        let [low, high] = &mut self.0;
-        let half = if id < 128 { low } else { high };
-        *half |= 1 << (id % 128);
+        if let Some(byte) = self.0.get_mut(usize::from(id / 8)) {
+            *byte |= 1 << (id % 8);
+        }
     }
 
     pub(crate) fn contains(&self, id: u8) -> bool {
-        let [low, high] = self.0;
-        let half = if id < 128 { low } else { high };
-        half >> (id % 128) & 1 == 1
+        let byte = self.0.get(usize::from(id / 8));
+        byte.is_some_and(|byte| byte >> (id % 8) & 1 == 1)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.0 == [0, 0]
+        self.0 == [0; 32]
     }
 
     /// The identifiers below 128 and those from there, a bit each.
     pub(crate) fn halves(self) -> [u128; 2] {
-        self.0
+        let mut halves = [0; 2];
+        for (half, bytes) in halves.iter_mut().zip(self.0.as_chunks().0) {
+            *half = u128::from_le_bytes(*bytes);
+        }
+        halves
     }
 
     pub(crate) fn from_halves(halves: [u128; 2]) -> Self {
-        Self(halves)
+        let mut ids = Self::default();
+        for (half, bytes) in halves.iter().zip(ids.0.as_chunks_mut().0) {
+            *bytes = half.to_le_bytes();
+        }
+        ids
     }
 }
 

@@ -158,8 +158,10 @@ impl RocCarry {
 
     /// What stands behind its payload, where `longest` does behind those with a tag.
     pub(crate) fn trailer(self, longest: Trailer, seq: u16) -> Trailer {
-        let tag = longest.tag.filter(|_| !self.is_between(seq));
-        Trailer { tag, ..longest }
+        match self.is_between(seq) {
+            true => longest.without_tag(),
+            false => longest,
+        }
     }
 }
 

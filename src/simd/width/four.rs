@@ -11,15 +11,26 @@ use super::intrinsics;
 #[derive(Clone, Copy)]
 pub(crate) struct Four(__m512i);
 
-pub(crate) fn run<K: Kernel>(cpu: Vaes512, keys: &Keys, kernel: &mut K) -> K::Output {
+pub(crate) fn run<K: Kernel>(
+    cpu: Vaes512,
+    keys: &Keys,
+    kernel: &mut K,
+    [one, other]: [u128; 2],
+) -> K::Output {
     #[target_feature(
         enable = "aes,pclmulqdq,avx2,vaes,vpclmulqdq,avx512f,avx512bw,avx512dq,avx512vl"
     )]
-    fn compiled<K: Kernel>(cpu: Vaes512, keys: &Keys, kernel: &mut K) -> K::Output {
-        keys.run::<Four, 4, K>(cpu, kernel)
+    fn compiled<K: Kernel>(
+        cpu: Vaes512,
+        keys: &Keys,
+        kernel: &mut K,
+        one: u128,
+        other: u128,
+    ) -> K::Output {
+        keys.run::<Four, 4, K>(cpu, kernel, [one, other])
     }
     // SAFETY: the token proves the features.
-    unsafe { compiled(cpu, keys, kernel) }
+    unsafe { compiled(cpu, keys, kernel, one, other) }
 }
 
 const BYTES: usize = 64;
@@ -81,6 +92,26 @@ impl Vector for Four {
     }
 
     #[inline(always)]
+    fn with_lane(self, n: usize, lane: Lane) -> Self {
+        let mask = match n {
+            0 => 0x000f,
+            1 => 0x00f0,
+            2 => 0x0f00,
+            _ => 0xf000,
+        };
+        Self(intrinsics!(_mm512_mask_broadcast_i32x4(
+            self.0, mask, lane.0
+        )))
+    }
+
+    #[inline(always)]
+    fn last_first(self) -> Self {
+        Self(intrinsics!(_mm512_zextsi128_si512(
+            _mm512_extracti32x4_epi32::<3>(self.0)
+        )))
+    }
+
+    #[inline(always)]
     fn numbers(_: Vaes512) -> Self {
         Self(intrinsics!(_mm512_set_epi64(0, 3, 0, 2, 0, 1, 0, 0)))
     }
@@ -113,6 +144,21 @@ impl Vector for Four {
             self.0
         ));
         Self(intrinsics!(_mm512_maskz_mov_epi8(mask, self.0)))
+    }
+
+    #[inline(always)]
+    fn xor_onto_part(self, cpu: Vaes512, bytes: &mut [u8]) {
+        Self::load_part(cpu, bytes).xor(self).store_part(bytes);
+    }
+
+    #[inline(always)]
+    fn one_lane_on(self, before: Self) -> Self {
+        Self(intrinsics!(_mm512_alignr_epi64::<6>(self.0, before.0)))
+    }
+
+    #[inline(always)]
+    fn pick(self, places: Self) -> Self {
+        Self(intrinsics!(_mm512_shuffle_epi8(self.0, places.0)))
     }
 
     #[inline(always)]

@@ -2,22 +2,36 @@
 
 use core::arch::x86_64::*;
 
+use zeroize::Zeroizing;
+
 use super::super::Block;
 use super::super::aes::Keys;
 use super::super::cpu::AesNi;
 use super::super::vector::{Kernel, Lane, Vector};
-use super::{intrinsics, keep, load_part};
+use super::{intrinsics, load_part, ones};
+use crate::primitives::copy_short;
 
 #[derive(Clone, Copy)]
 pub(crate) struct One(__m128i);
 
-pub(crate) fn run<K: Kernel>(cpu: AesNi, keys: &Keys, kernel: &mut K) -> K::Output {
+pub(crate) fn run<K: Kernel>(
+    cpu: AesNi,
+    keys: &Keys,
+    kernel: &mut K,
+    [one, other]: [u128; 2],
+) -> K::Output {
     #[target_feature(enable = "aes,pclmulqdq,ssse3,sse4.1")]
-    fn compiled<K: Kernel>(cpu: AesNi, keys: &Keys, kernel: &mut K) -> K::Output {
-        keys.run::<One, 8, K>(cpu, kernel)
+    fn compiled<K: Kernel>(
+        cpu: AesNi,
+        keys: &Keys,
+        kernel: &mut K,
+        one: u128,
+        other: u128,
+    ) -> K::Output {
+        keys.run::<One, 8, K>(cpu, kernel, [one, other])
     }
     // SAFETY: the token proves the features.
-    unsafe { compiled(cpu, keys, kernel) }
+    unsafe { compiled(cpu, keys, kernel, one, other) }
 }
 
 const BYTES: usize = 16;
@@ -65,6 +79,16 @@ impl Vector for One {
     }
 
     #[inline(always)]
+    fn with_lane(self, _: usize, lane: Lane) -> Self {
+        Self(lane.0)
+    }
+
+    #[inline(always)]
+    fn last_first(self) -> Self {
+        self
+    }
+
+    #[inline(always)]
     fn numbers(_: AesNi) -> Self {
         Self(intrinsics!(_mm_setzero_si128()))
     }
@@ -86,10 +110,30 @@ impl Vector for One {
 
     #[inline(always)]
     fn store_part(self, bytes: &mut [u8]) -> Self {
+        let ones = ones::<BYTES>(bytes.len());
+        let kept = Self(intrinsics!(_mm_and_si128(
+            self.0,
+            _mm_loadu_si128(ones.as_ptr().cast())
+        )));
         let mut whole = [0; BYTES];
-        self.store(&mut whole);
-        keep(&mut whole, bytes);
-        Self(intrinsics!(_mm_loadu_si128(whole.as_ptr().cast())))
+        kept.store(&mut whole);
+        copy_short(bytes, &whole);
+        kept
+    }
+
+    #[inline(always)]
+    fn xor_onto_part(self, _: AesNi, bytes: &mut [u8]) {
+        Lane(self.0).xor_onto_part(bytes);
+    }
+
+    #[inline(always)]
+    fn one_lane_on(self, before: Self) -> Self {
+        before
+    }
+
+    #[inline(always)]
+    fn pick(self, places: Self) -> Self {
+        Self(intrinsics!(_mm_shuffle_epi8(self.0, places.0)))
     }
 
     #[inline(always)]
@@ -136,10 +180,61 @@ impl Vector for One {
     }
 }
 
-/// `SubWord` of the key expansion (FIPS 197 §5.2), on a word as memory has it.
-pub(crate) fn sub_word(_: AesNi, word: u32) -> u32 {
-    intrinsics!({
-        let word = _mm_set1_epi32(word.cast_signed());
-        _mm_cvtsi128_si32(_mm_aeskeygenassist_si128::<0>(word)).cast_unsigned()
-    })
+/// The key expansion (FIPS 197 §5.2), for a key of `NK` words: the words in pairs, as they are in memory. Whatever is behind the round keys is noise.
+pub(crate) fn expand<const NK: usize>(_: AesNi, key: &[u8]) -> Zeroizing<[u64; 32]> {
+    /// As many words at a time as the key has: `first` four of them, and the `rest`, two, four or none.
+    #[target_feature(enable = "aes,ssse3,sse4.1")]
+    fn compiled<const NK: usize>(key: &[u8], pairs: &mut [u64]) {
+        let mut words = key.as_chunks().0.iter().copied().map(i64::from_le_bytes);
+        let mut next = || words.next().unwrap_or(0);
+        let (low, high) = (next(), next());
+        let mut first = _mm_set_epi64x(high, low);
+        let (low, high) = (next(), next());
+        let mut rest = _mm_set_epi64x(high, low);
+
+        for (group, constant) in pairs.chunks_mut(NK / 2).zip(ROUND_CONSTANTS) {
+            let words = [
+                _mm_cvtsi128_si64(first),
+                _mm_extract_epi64::<1>(first),
+                _mm_cvtsi128_si64(rest),
+                _mm_extract_epi64::<1>(rest),
+            ];
+            for (pair, words) in group.iter_mut().zip(words) {
+                *pair = words.cast_unsigned();
+            }
+            let last = match NK {
+                4 => _mm_shuffle_epi32::<0xff>(first),
+                6 => _mm_shuffle_epi32::<0x55>(rest),
+                _ => _mm_shuffle_epi32::<0xff>(rest),
+            };
+            let rotated = _mm_or_si128(_mm_srli_epi32::<8>(last), _mm_slli_epi32::<24>(last));
+            first = _mm_xor_si128(sums(first), sub_words(rotated, constant));
+            let last = _mm_shuffle_epi32::<0xff>(first);
+            rest = match NK {
+                4 => rest,
+                6 => _mm_xor_si128(sums(rest), last),
+                _ => _mm_xor_si128(sums(rest), sub_words(last, 0)),
+            };
+        }
+    }
+    let mut pairs = Zeroizing::new([0; 32]);
+    // SAFETY: the token proves the features.
+    unsafe { compiled::<NK>(key, &mut *pairs) };
+    pairs
+}
+
+/// `Rcon` (§5.2), and one for what is noise.
+const ROUND_CONSTANTS: [i32; 11] = [1, 2, 4, 8, 0x10, 0x20, 0x40, 0x80, 0x1b, 0x36, 0];
+
+/// `SubWord` of a word that stands in every place, and the constant added: in the last round of AES the places of equal words do not matter.
+#[target_feature(enable = "aes")]
+fn sub_words(word: __m128i, constant: i32) -> __m128i {
+    _mm_aesenclast_si128(word, _mm_set1_epi32(constant))
+}
+
+/// Each word with those before it.
+#[target_feature(enable = "sse2")]
+fn sums(words: __m128i) -> __m128i {
+    let pairs = _mm_xor_si128(words, _mm_slli_si128::<4>(words));
+    _mm_xor_si128(pairs, _mm_slli_si128::<8>(pairs))
 }

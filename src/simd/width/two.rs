@@ -6,18 +6,30 @@ use super::super::Block;
 use super::super::aes::Keys;
 use super::super::cpu::Vaes256;
 use super::super::vector::{Kernel, Lane, Vector};
-use super::{intrinsics, keep, load_part};
+use super::{intrinsics, load_part, ones};
+use crate::primitives::copy_short;
 
 #[derive(Clone, Copy)]
 pub(crate) struct Two(__m256i);
 
-pub(crate) fn run<K: Kernel>(cpu: Vaes256, keys: &Keys, kernel: &mut K) -> K::Output {
+pub(crate) fn run<K: Kernel>(
+    cpu: Vaes256,
+    keys: &Keys,
+    kernel: &mut K,
+    [one, other]: [u128; 2],
+) -> K::Output {
     #[target_feature(enable = "aes,pclmulqdq,avx2,vaes,vpclmulqdq")]
-    fn compiled<K: Kernel>(cpu: Vaes256, keys: &Keys, kernel: &mut K) -> K::Output {
-        keys.run::<Two, 4, K>(cpu, kernel)
+    fn compiled<K: Kernel>(
+        cpu: Vaes256,
+        keys: &Keys,
+        kernel: &mut K,
+        one: u128,
+        other: u128,
+    ) -> K::Output {
+        keys.run::<Two, 4, K>(cpu, kernel, [one, other])
     }
     // SAFETY: the token proves the features.
-    unsafe { compiled(cpu, keys, kernel) }
+    unsafe { compiled(cpu, keys, kernel, one, other) }
 }
 
 const BYTES: usize = 32;
@@ -70,6 +82,21 @@ impl Vector for Two {
     }
 
     #[inline(always)]
+    fn with_lane(self, n: usize, lane: Lane) -> Self {
+        Self(intrinsics!(match n {
+            0 => _mm256_inserti128_si256::<0>(self.0, lane.0),
+            _ => _mm256_inserti128_si256::<1>(self.0, lane.0),
+        }))
+    }
+
+    #[inline(always)]
+    fn last_first(self) -> Self {
+        Self(intrinsics!(_mm256_zextsi128_si256(
+            _mm256_extracti128_si256::<1>(self.0)
+        )))
+    }
+
+    #[inline(always)]
     fn numbers(_: Vaes256) -> Self {
         Self(intrinsics!(_mm256_set_epi64x(0, 1, 0, 0)))
     }
@@ -91,10 +118,40 @@ impl Vector for Two {
 
     #[inline(always)]
     fn store_part(self, bytes: &mut [u8]) -> Self {
+        let ones = ones::<BYTES>(bytes.len());
+        let kept = Self(intrinsics!(_mm256_and_si256(
+            self.0,
+            _mm256_loadu_si256(ones.as_ptr().cast())
+        )));
         let mut whole = [0; BYTES];
-        self.store(&mut whole);
-        keep(&mut whole, bytes);
-        Self(intrinsics!(_mm256_loadu_si256(whole.as_ptr().cast())))
+        kept.store(&mut whole);
+        copy_short(bytes, &whole);
+        kept
+    }
+
+    #[inline(always)]
+    fn xor_onto_part(self, _: Vaes256, bytes: &mut [u8]) {
+        let low = Lane(intrinsics!(_mm256_castsi256_si128(self.0)));
+        let high = Lane(intrinsics!(_mm256_extracti128_si256::<1>(self.0)));
+        match bytes.split_first_chunk_mut() {
+            Some((block, rest)) => {
+                low.xor_onto(block);
+                high.xor_onto_part(rest);
+            }
+            None => low.xor_onto_part(bytes),
+        }
+    }
+
+    #[inline(always)]
+    fn one_lane_on(self, before: Self) -> Self {
+        Self(intrinsics!(_mm256_permute2x128_si256::<0x21>(
+            before.0, self.0
+        )))
+    }
+
+    #[inline(always)]
+    fn pick(self, places: Self) -> Self {
+        Self(intrinsics!(_mm256_shuffle_epi8(self.0, places.0)))
     }
 
     #[inline(always)]
