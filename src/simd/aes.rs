@@ -1,6 +1,6 @@
 //! AES (FIPS 197) in the encrypting direction, and its counter mode.
 
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use super::Block;
 use super::cpu::{AesNi, Level};
@@ -22,7 +22,8 @@ impl<const MIDDLE: usize> RoundKeys<MIDDLE> {
             middle: [[0; 16]; MIDDLE],
             last: [0; 16],
         };
-        let expanded = expand::<NK>(cpu, key);
+        let mut expanded = Zeroizing::new([0; 32]);
+        expand::<NK>(cpu, key, &mut expanded);
         let Self {
             first,
             middle,
