@@ -119,12 +119,14 @@ impl Aes {
     /// Schedules a key of 16, 24 or 32 bytes.
     pub(crate) fn new(level: Level, key: &[u8]) -> Self {
         let cpu = level.into();
-        let keys = match key.len() {
-            16 => Keys::Aes128(RoundKeys::expand::<4>(cpu, key)),
-            24 => Keys::Aes192(RoundKeys::expand::<6>(cpu, key)),
-            _ => Keys::Aes256(RoundKeys::expand::<8>(cpu, key)),
-        };
-        Self { level, keys }
+        Self {
+            level,
+            keys: match key.len() {
+                16 => Keys::Aes128(RoundKeys::expand::<4>(cpu, key)),
+                24 => Keys::Aes192(RoundKeys::expand::<6>(cpu, key)),
+                _ => Keys::Aes256(RoundKeys::expand::<8>(cpu, key)),
+            },
+        }
     }
 
     /// Enciphers one block.
