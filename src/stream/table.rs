@@ -231,7 +231,7 @@ mod tests {
                     }
                 }
                 if what == 0 {
-                    let keep = |ssrc: u32| ssrc % 3 > 0;
+                    let keep = |ssrc: u32| ssrc % 3 != 1;
                     table.retain(|ssrc, _| keep(ssrc));
                     map.retain(|ssrc, _| keep(*ssrc));
                 }
