@@ -228,9 +228,10 @@ impl<Direction> Builder<Direction> {
     ///
     /// A receiver makes a stream when the first packet of an SSRC has been authenticated (where there is no authentication, anybody
     /// can make them), a sender when it
-    /// protects one. Each takes some 370 bytes (260 for a sender) and its replay windows, two for a receiver and one for a sender:
-    /// by default at most 0.9 MB for all of a receiver's, with windows of 32768 at most 17 MB. While they may begin anew after
-    /// [`rekey_with`](crate::Receiver::rekey_with), a receiver's take twice that.
+    /// protects one. Each takes some 670 bytes (480 for a sender), replay windows of up to 1024 indices included, two for a receiver and one for
+    /// a sender: at most 0.7 MB for all of a receiver's, and with windows of 32768 at most 9.1 MB. While they may begin anew after
+    /// [`rekey_with`](crate::Receiver::rekey_with), a receiver's take some 400 bytes more, and have their windows twice, or three times if the
+    /// keys changed twice before they showed what they did.
     #[must_use]
     pub fn most_streams(mut self, most: NonZeroUsize) -> Self {
         self.options.most_streams = most.get();

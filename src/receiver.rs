@@ -262,3 +262,21 @@ impl fmt::Debug for Receiver {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(all(test, target_pointer_width = "64"))]
+mod tests {
+    use super::*;
+    use core::mem::offset_of;
+
+    #[test]
+    fn what_every_packet_of_srtp_asks_of_a_receiver_is_in_three_lines_of_the_cache() {
+        let formats = offset_of!(Receiver, context.formats.rtp_portion);
+        assert_eq!(align_of::<Receiver>(), 64);
+        assert_eq!(offset_of!(Receiver, former) / 64, formats / 64);
+        // The keys are right before the streams, in 24 bytes as these.
+        let streams = offset_of!(Receiver, context.streams);
+        assert_eq!((streams - 24) / 64, (streams + 23) / 64);
+        let options = offset_of!(Receiver, context.options.initial_roc);
+        assert_eq!(options / 64, (streams + 24) / 64);
+    }
+}

@@ -83,6 +83,10 @@ pub(crate) struct ReplayWindow {
 }
 
 impl ReplayWindow {
+    /// What every packet asks for is before it.
+    #[cfg(test)]
+    pub(crate) const RING_AT: usize = core::mem::offset_of!(Self, inside);
+
     /// A window that has seen nothing.
     pub(crate) fn new(size: ReplayWindowSize) -> Self {
         let mut window = Self {

@@ -206,6 +206,18 @@ mod tests {
     use super::*;
     use crate::{CryptoSuite, Receiver};
     use alloc::vec;
+    use core::mem::offset_of;
+
+    #[cfg(target_pointer_width = "64")]
+    #[test]
+    fn what_every_packet_of_srtp_asks_of_a_sender_is_in_two_lines_of_the_cache() {
+        let formats = offset_of!(Sender, context.formats.enciphers_rtp);
+        assert_eq!(align_of::<Sender>(), 64);
+        assert_eq!(offset_of!(Sender, selected) / 64, formats / 64);
+        // The keys are right before the streams, in 24 bytes as these.
+        let streams = offset_of!(Sender, context.streams);
+        assert_eq!((streams - 24) / 64, (streams + 23) / 64);
+    }
 
     /// 2^31 packets are too many to send in a test: the counter is set to where they would have taken it.
     #[test]

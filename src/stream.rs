@@ -359,6 +359,28 @@ impl SrtcpCounter {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::statistics::{ProtectErrorCounts, UnprotectErrorCounts};
+    use core::mem::offset_of;
+
+    #[cfg(target_pointer_width = "64")]
+    #[test]
+    fn what_a_packet_of_srtp_in_order_asks_of_its_stream_is_in_one_line_of_the_cache() {
+        type Sent = Stream<SrtcpCounter, ProtectErrorCounts>;
+        type Received = Stream<ReplayWindow, UnprotectErrorCounts>;
+        assert_eq!([align_of::<Sent>(), align_of::<Received>()], [64; 2]);
+        let rtp = [offset_of!(Sent, rtp), offset_of!(Received, rtp)];
+        let ring = offset_of!(RtpProgress, window) + ReplayWindow::RING_AT;
+        // The ring, of which packets in order ask nothing, begins with the next line.
+        assert_eq!(rtp.map(|rtp| rtp + ring), [64; 2]);
+    }
+
+    #[test]
+    fn a_stream_takes_what_the_documentation_of_most_streams_says() {
+        // With 32 bytes in the table at most.
+        assert!(size_of::<Stream<SrtcpCounter, ProtectErrorCounts>>() <= 480 - 32);
+        assert!(size_of::<Stream<ReplayWindow, UnprotectErrorCounts>>() <= 672 - 32);
+        assert!(size_of::<Rekeyed>() <= 400);
+    }
 
     #[test]
     fn srtcp_indices_end_at_2_to_the_31_minus_1_and_never_begin_again() {

@@ -47,7 +47,7 @@ impl Sender {
 
     /// Goes on with what [`export_secret_state`](Self::export_secret_state) gave: its keys, options and streams. All of
     /// [`build_resumed`](SenderBuilder::build_resumed) holds here, too, except that whoever has the state can also change it, and have
-    /// each of its bytes take some 1200 of memory: windows are made that have seen nothing. `most_streams` is the state's own.
+    /// each of its bytes take some 400 of memory: windows are made that have seen nothing. `most_streams` is the state's own.
     ///
     /// # Errors
     /// [`StateError`] if the state is damaged or of something else.

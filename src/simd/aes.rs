@@ -1,6 +1,6 @@
 //! AES (FIPS 197) in the encrypting direction, and its counter mode.
 
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use super::Block;
 use super::cpu::{AesNi, Level};
@@ -22,7 +22,8 @@ impl<const MIDDLE: usize> RoundKeys<MIDDLE> {
             middle: [[0; 16]; MIDDLE],
             last: [0; 16],
         };
-        let expanded = expand::<NK>(cpu, key);
+        let mut expanded = Zeroizing::new([0; 32]);
+        expand::<NK>(cpu, key, &mut expanded);
         let Self {
             first,
             middle,
@@ -137,12 +138,14 @@ impl Aes {
     /// Schedules a key of 16, 24 or 32 bytes.
     pub(crate) fn new(level: Level, key: &[u8]) -> Self {
         let cpu = level.into();
-        let keys = match key.len() {
-            16 => Keys::Aes128(RoundKeys::expand::<4>(cpu, key)),
-            24 => Keys::Aes192(RoundKeys::expand::<6>(cpu, key)),
-            _ => Keys::Aes256(RoundKeys::expand::<8>(cpu, key)),
-        };
-        Self { level, keys }
+        Self {
+            level,
+            keys: match key.len() {
+                16 => Keys::Aes128(RoundKeys::expand::<4>(cpu, key)),
+                24 => Keys::Aes192(RoundKeys::expand::<6>(cpu, key)),
+                _ => Keys::Aes256(RoundKeys::expand::<8>(cpu, key)),
+            },
+        }
     }
 
     /// Enciphers one block.

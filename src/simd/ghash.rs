@@ -27,22 +27,26 @@ impl HashKey {
         let h = u128::from_be_bytes(*h);
         let carry = 0u128.wrapping_sub(h >> 127);
         let h = V::from_lane(cpu, Lane::of((h << 1) ^ (carry & POLYNOMIAL)));
-        // Each is the product of two that are half as high, so that few have to wait for each other.
-        let mut ascending = [h; HIGHEST];
-        for at in 1..HIGHEST {
-            let [one, other] = [(at - 1) / 2, at / 2].map(|at| ascending.get(at).copied());
-            let mut product = Products::zero(cpu);
-            product.add(one.unwrap_or(h), other.unwrap_or(h));
-            if let Some(place) = ascending.get_mut(at) {
-                *place = product.reduced(cpu);
-            }
-        }
         let mut key = Self([[0; 16]; HIGHEST + SPARE]);
-        let descending = key.0.iter_mut().rev().skip(SPARE);
-        for (place, power) in descending.zip(ascending) {
-            *place = power.first();
+        key.put::<V>(1, h);
+        for power in 2..=HIGHEST {
+            // Of two that are half as high: few products have to wait for each other.
+            let [one, other] = [power / 2, power.div_ceil(2)].map(|half| {
+                let half = key.down_from(half).first().copied().unwrap_or_default();
+                V::from_lane(cpu, Lane::of(u128::from_le_bytes(half)))
+            });
+            let mut product = Products::zero(cpu);
+            product.add(one, other);
+            key.put(power, product.reduced(cpu));
         }
         key
+    }
+
+    #[inline(always)]
+    fn put<V: Vector>(&mut self, power: usize, value: V) {
+        if let Some(place) = self.0.get_mut(HIGHEST.saturating_sub(power)) {
+            *place = value.first();
+        }
     }
 
     /// The powers of H from this one on downwards.

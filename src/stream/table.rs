@@ -1,6 +1,6 @@
 //! The streams of a context.
 
-use alloc::{boxed::Box, vec::Vec};
+use alloc::{boxed::Box, vec, vec::Vec};
 use core::ops::Range;
 
 use crate::one_or_more::OneOrMore;
@@ -158,18 +158,21 @@ impl Directory {
         if sorted.len() < Self::LEAST {
             return Self::default();
         }
-        // Two to four places for each SSRC.
+        // Two to four numbers for each SSRC.
         let bits = (2 * sorted.len()).next_power_of_two().ilog2().min(31);
-        let mut directory = Self {
-            starts: Vec::new(),
-            rest: 32 - bits,
-        };
-        let number_below = |leading: u64| {
-            let is_below = |(ssrc, _): &(u32, _)| u64::from(*ssrc) >> directory.rest < leading;
-            u32::try_from(sorted.partition_point(is_below)).unwrap_or(u32::MAX)
-        };
-        directory.starts = (0..=1 << bits).map(number_below).collect();
-        directory
+        let rest = 32 - bits;
+        let mut starts = vec![0; (1 << bits) + 1];
+        for (ssrc, _) in sorted {
+            if let Some(next) = starts.get_mut(index(ssrc >> rest) + 1) {
+                *next += 1;
+            }
+        }
+        let mut below = 0;
+        for start in &mut starts {
+            below += *start;
+            *start = below;
+        }
+        Self { starts, rest }
     }
 
     /// The places in a list of `len` in which `ssrc` stands or would.
@@ -184,7 +187,7 @@ impl Directory {
 
     /// `ssrc` has come into the list.
     fn note_insertion<S>(&mut self, ssrc: u32, sorted: &Sorted<S>) {
-        if self.starts.len() < sorted.len() {
+        if self.starts.len() < 2 * sorted.len() {
             *self = Self::of(sorted);
             return;
         }
@@ -234,7 +237,7 @@ mod tests {
                     }
                 }
                 if what == 0 {
-                    let keep = |ssrc: u32| ssrc % 3 > 0;
+                    let keep = |ssrc: u32| ssrc % 3 != 1;
                     table.retain(|ssrc, _| keep(ssrc));
                     map.retain(|ssrc, _| keep(*ssrc));
                 }
@@ -262,6 +265,6 @@ mod tests {
         let choices = table
             .iter()
             .map(|(ssrc, ())| table.directory.places(ssrc, usize::MAX).len());
-        assert!(choices.sum::<usize>() < 15_000);
+        assert!(choices.sum::<usize>() < 15_000, "on average 1.5 for each");
     }
 }

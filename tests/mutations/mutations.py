@@ -110,7 +110,7 @@ MUTATIONS = [
     ),
     Mutation(
         "the last index of the window is too old", "src/replay.rs",
-        "if behind >= u64::from(self.size.0) {", "if behind + 1 >= u64::from(self.size.0) {", "properties",
+        "if self.ahead - index > u64::from(self.size.0) {", "if self.ahead - index >= u64::from(self.size.0) {", "properties",
     ),
     Mutation(
         "of more than seven CSRCs eight are overlooked", "src/header.rs",
@@ -130,7 +130,7 @@ MUTATIONS = [
     ),
     Mutation(
         "odd indices get a new window", "src/replay.rs",
-        "if self.blocks.is_empty() {", "if self.blocks.is_empty() || index % 2 == 1 {", "no_alloc",
+        "if !self.is_stored {", "if !self.is_stored || index % 2 == 1 { self.outside = vec![0; 1].into();", "no_alloc",
     ),
     Mutation(
         "a tag is compared up to the first difference", "src/primitives.rs",
@@ -202,7 +202,7 @@ MUTATIONS = [
     Mutation(ELSEWHERE, "src/layout.rs", "(mki + self.mki, plain, mki)", "(mki, plain, mki + self.tag_len())", "differential"),
     Mutation(ELSEWHERE, "src/index.rs", "} else if highest_seq - 0x8000 > seq {", "} else if highest_seq - 0x8000 >= seq {", "differential"),
     Mutation(ELSEWHERE, "src/index.rs", "seq - highest_seq > 0x8000", "seq - highest_seq >= 0x8000", "differential"),
-    Mutation(ELSEWHERE, "src/replay.rs", "if behind >= u64::from(self.size.0) {", "if behind > u64::from(self.size.0) {", "differential"),
-    Mutation(ELSEWHERE, "src/replay.rs", "for step in 1..=crossed.min(ring) {", "for step in 1..crossed.min(ring) {", "differential"),
+    Mutation(ELSEWHERE, "src/replay.rs", "if self.ahead - index > u64::from(self.size.0) {", "if self.ahead - index > u64::from(self.size.0) + 1 {", "differential"),
+    Mutation(ELSEWHERE, "src/replay.rs", "(before + 1..number).take(blocks)", "(before + 2..number).take(blocks)", "differential"),
     Mutation(ELSEWHERE, "src/transform/header_ext.rs", "(id, length) => self.begin(id, length + 1),", "(id, length) => self.begin(id, length),", "differential"),
 ]

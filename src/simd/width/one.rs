@@ -2,8 +2,6 @@
 
 use core::arch::x86_64::*;
 
-use zeroize::Zeroizing;
-
 use super::super::Block;
 use super::super::aes::Keys;
 use super::super::cpu::AesNi;
@@ -180,11 +178,12 @@ impl Vector for One {
     }
 }
 
-/// The key expansion (FIPS 197 §5.2), for a key of `NK` words: the words in pairs, as they are in memory. Whatever is behind the round keys is noise.
-pub(crate) fn expand<const NK: usize>(_: AesNi, key: &[u8]) -> Zeroizing<[u64; 32]> {
+/// The key expansion (FIPS 197 §5.2), for a key of `NK` words: writes the words in pairs, as they are in memory. Whatever is behind the round keys is
+/// noise.
+pub(crate) fn expand<const NK: usize>(_: AesNi, key: &[u8], pairs: &mut [u64; 32]) {
     /// As many words at a time as the key has: `first` four of them, and the `rest`, two, four or none.
     #[target_feature(enable = "aes,ssse3,sse4.1")]
-    fn compiled<const NK: usize>(key: &[u8], pairs: &mut [u64]) {
+    fn compiled<const NK: usize>(key: &[u8], pairs: &mut [u64; 32]) {
         let mut words = key.as_chunks().0.iter().copied().map(i64::from_le_bytes);
         let mut next = || words.next().unwrap_or(0);
         let (low, high) = (next(), next());
@@ -217,10 +216,8 @@ pub(crate) fn expand<const NK: usize>(_: AesNi, key: &[u8]) -> Zeroizing<[u64; 3
             };
         }
     }
-    let mut pairs = Zeroizing::new([0; 32]);
     // SAFETY: the token proves the features.
-    unsafe { compiled::<NK>(key, &mut *pairs) };
-    pairs
+    unsafe { compiled::<NK>(key, pairs) }
 }
 
 /// `Rcon` (§5.2), and one for what is noise.
