@@ -183,7 +183,7 @@ fn protect_side_by_side<C: Contexts<Sender> + ?Sized>(
     for ((message, job), packet) in messages.iter_mut().zip(&jobs).zip(&*window) {
         *message = job.as_ref().and_then(|job| job.message(packet.out));
     }
-    let codes = codes(&messages);
+    let codes: [_; WINDOW] = codes(messages.get(..window.len()).unwrap_or_default());
     for ((job, code), packet) in jobs.iter().zip(&codes).zip(window) {
         if let Some(job) = job {
             job.write_tag(packet.out, code);
@@ -210,7 +210,7 @@ pub fn unprotect<C: Contexts<Receiver> + ?Sized>(receivers: &mut C, packets: &mu
         for ((message, job), packet) in messages.iter_mut().zip(&jobs).zip(&*window) {
             *message = job.as_ref().and_then(|job| job.message(packet.packet));
         }
-        let codes = codes(&messages);
+        let codes: [_; WINDOW] = codes(messages.get(..window.len()).unwrap_or_default());
         for ((job, code), packet) in jobs.iter().zip(&codes).zip(window) {
             if let (None, Some(receiver)) = (packet.result, receivers.context(packet.receiver)) {
                 let opened = match job {
