@@ -277,7 +277,7 @@ fn protect_side_by_side<C: Contexts<Sender> + ?Sized>(
     for ((message, job), packet) in messages.iter_mut().zip(&jobs).zip(&*window) {
         *message = job.as_ref().and_then(|job| job.message(packet.out));
     }
-    let codes = codes(&messages);
+    let codes: [_; WINDOW] = codes(messages.get(..window.len()).unwrap_or_default());
     for ((job, code), packet) in jobs.iter().zip(&codes).zip(window) {
         if let Some(job) = job {
             job.write_tag(packet.out, code);
@@ -317,7 +317,7 @@ fn unprotect_side_by_side<C: Contexts<Receiver> + ?Sized>(
     for ((message, job), packet) in messages.iter_mut().zip(&jobs).zip(&*window) {
         *message = job.as_ref().and_then(|job| job.message(packet.packet));
     }
-    let codes = codes(&messages);
+    let codes: [_; WINDOW] = codes(messages.get(..window.len()).unwrap_or_default());
     for ((job, code), packet) in jobs.iter().zip(&codes).zip(window) {
         if let Some(receiver) = packet.waits_for().and_then(|it| receivers.context(it)) {
             let opened = match job {

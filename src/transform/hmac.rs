@@ -31,6 +31,7 @@ pub(crate) struct TagJob {
 
 impl TagJob {
     /// What the code is of.
+    #[inline(always)]
     pub(crate) fn message<'m>(&'m self, packet: &'m [u8]) -> Option<Message<'m>> {
         Some(Message {
             hmac: &self.hmac,

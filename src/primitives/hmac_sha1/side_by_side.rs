@@ -1,6 +1,6 @@
 //! The codes of many messages, each under its own key, in one go.
 
-use super::{BLOCK, End, HmacSha1, Keyed, SHA1_LEN, State, state_of};
+use super::{BLOCK, End, HmacSha1, Keyed, SHA1_LEN, state_of};
 use crate::simd::{self, Avx2, Avx512, ShaNi, SideBySide};
 
 /// A message whose code is wanted.
@@ -45,43 +45,39 @@ impl Units {
         }
     }
 
-    /// The fastest way for the first of so many messages. In the time of a step of sixteen lanes SHA-NI takes a block of four to five messages, and
-    /// of eight lanes one of three; AVX2 without AVX-512 needs half as much time again.
-    fn way(&self, messages: usize) -> Way {
+    /// The fastest way for the first of so many messages. SHA-NI takes a block of three messages in the time in which AVX-512 takes one of eight, and
+    /// of five in that of sixteen, or of eight with AVX2. Without SHA-NI a message takes as long as eight of them.
+    fn way(self, messages: usize) -> Way {
         match (self.avx512, self.avx2, self.sha_ni) {
-            (Some(cpu), ..) if messages > 8 => Way::Sixteen(cpu),
+            (Some(cpu), _, _) if messages > 8 => Way::Sixteen(cpu),
+            (Some(cpu), _, Some(_)) if messages > 3 => Way::EightByAvx512(cpu),
             (Some(cpu), _, None) if messages > 1 => Way::EightByAvx512(cpu),
-            (Some(cpu), ..) if messages > 3 => Way::EightByAvx512(cpu),
+            (None, Some(cpu), Some(_)) if messages > 5 => Way::EightByAvx2(cpu),
             (None, Some(cpu), None) if messages > 1 => Way::EightByAvx2(cpu),
-            (None, Some(cpu), _) if messages > 5 => Way::EightByAvx2(cpu),
-            // An odd one is the shortest.
-            (.., Some(cpu)) if messages.is_multiple_of(2) => Way::Two(cpu),
+            // If they are odd, the shortest one is left over.
+            (_, _, Some(cpu)) if messages.is_multiple_of(2) => Way::Two(cpu),
             _ => Way::Alone,
         }
     }
 }
 
-/// Are the codes of so many messages computed faster together, on this CPU?
+/// Are the codes of so many messages computed so much faster together, on this CPU, that it is worth the trouble? Two at a time gain too little.
 pub(crate) fn is_worth_it(messages: usize) -> bool {
-    !matches!(Units::get().way(messages), Way::Alone)
+    !matches!(Units::get().way(messages), Way::Two(_) | Way::Alone)
 }
 
-/// The codes of the messages; zeros where there is none.
+/// The codes of at most `N` messages; zeros where there is none.
 #[inline]
-pub(crate) fn codes<const N: usize>(messages: &[Option<Message<'_>>; N]) -> [[u8; SHA1_LEN]; N] {
+pub(crate) fn codes<const N: usize>(messages: &[Option<Message<'_>>]) -> [[u8; SHA1_LEN]; N] {
     codes_on(Units::get(), messages)
 }
 
 #[inline]
-fn codes_on<const N: usize>(
-    units: Units,
-    messages: &[Option<Message<'_>>; N],
-) -> [[u8; SHA1_LEN]; N] {
+fn codes_on<const N: usize>(units: Units, messages: &[Option<Message<'_>>]) -> [[u8; SHA1_LEN]; N] {
     let mut codes = [[0; SHA1_LEN]; N];
     let mut work = Work {
         units,
         messages,
-        so_far: &mut [[0; 5]; N],
         codes: &mut codes,
     };
     work.all(&mut [Wanted::NONE; N]);
@@ -122,8 +118,7 @@ fn together(group: &[Wanted], better_off: &[(usize, usize)]) -> usize {
 struct Work<'a, 'm> {
     units: Units,
     messages: &'a [Option<Message<'m>>],
-    /// The hashes of messages that have begun.
-    so_far: &'a mut [State],
+    /// Of messages that go on the hashes so far.
     codes: &'a mut [[u8; SHA1_LEN]],
 }
 
@@ -137,6 +132,7 @@ impl Work<'_, '_> {
             (place.n, place.left) = (n, message.blocks());
             count += 1;
         }
+        let sha_ni = self.units.sha_ni;
         let mut rest = room.get_mut(..count).unwrap_or_default();
         while !rest.is_empty() {
             // Shorter ones first. Lengths are no secret.
@@ -147,8 +143,8 @@ impl Work<'_, '_> {
                 Way::Sixteen(cpu) => self.side_by_side::<16>(cpu, &[(8, 5), (2, 1)], rest),
                 Way::EightByAvx512(cpu) => self.side_by_side::<8>(cpu, &[(2, 1)], rest),
                 Way::EightByAvx2(cpu) => self.side_by_side::<8>(cpu, &[(2, 1)], rest),
-                Way::Two(cpu) => self.two(cpu, rest),
-                Way::Alone => self.alone(rest),
+                Way::Two(cpu) => self.whole(|two| simd::hmac_sha1::<2>(cpu, *two), rest),
+                Way::Alone => self.whole(|[one]| [one.code(sha_ni)], rest),
             };
             rest = rest.get_mut(done..).unwrap_or_default();
         }
@@ -164,67 +160,50 @@ impl Work<'_, '_> {
     ) -> usize {
         let (group, _) = rest.split_at_mut(LANES.min(rest.len()));
         let blocks = together(group, better_off);
-        let mut ends = [const { End::EMPTY }; LANES];
-        let mut lanes = [Keyed::NONE; LANES];
-        for ((lane, end), wanted) in lanes.iter_mut().zip(&mut ends).zip(&*group) {
-            self.find(wanted, end, lane);
-        }
-        let hashes = cpu.hmac(&lanes, blocks);
-        for (wanted, hash) in group.iter_mut().zip(&hashes) {
+        self.work::<LANES>(group, |messages| cpu.hmac(messages, blocks));
+        for wanted in &mut *group {
             wanted.done += blocks;
             wanted.left = wanted.left.saturating_sub(blocks);
-            match wanted.left {
-                0 => self.keep(wanted.n, hash),
-                _ => self.keep_so_far(wanted.n, &state_of(hash)),
-            }
         }
         group.partition_point(|it| it.left == 0)
     }
 
-    fn two(&mut self, cpu: ShaNi, rest: &[Wanted]) -> usize {
-        let mut ends = [const { End::EMPTY }; 2];
-        let mut messages = [Keyed::NONE; 2];
-        for ((message, end), wanted) in messages.iter_mut().zip(&mut ends).zip(rest) {
-            self.find(wanted, end, message);
-        }
-        let codes = simd::hmac_sha1(cpu, messages);
-        for (wanted, code) in rest.iter().zip(&codes) {
-            self.keep(wanted.n, code);
-        }
-        2
+    /// The same for all blocks of `LANES` messages.
+    fn whole<const LANES: usize>(
+        &mut self,
+        compute: impl FnOnce(&[Keyed<'_>; LANES]) -> [[u8; SHA1_LEN]; LANES],
+        rest: &[Wanted],
+    ) -> usize {
+        self.work::<LANES>(rest, compute);
+        LANES
     }
 
-    fn alone(&mut self, rest: &[Wanted]) -> usize {
-        if let Some(wanted) = rest.first() {
-            let (mut end, mut message) = (End::EMPTY, Keyed::NONE);
-            self.find(wanted, &mut end, &mut message);
-            let code = message.code(self.units.sha_ni);
-            self.keep(wanted.n, &code);
-        }
-        1
-    }
-
-    /// Writes down what is left of a message.
+    /// Has `compute` work on the first messages, and keeps what it returns.
     #[inline(always)]
-    fn find<'e>(&'e self, wanted: &Wanted, end: &'e mut End, found: &mut Keyed<'e>) {
-        let Wanted { n, done, .. } = *wanted;
-        if let Some(Some(it)) = self.messages.get(n) {
-            *found = it.hmac.keyed(end.padded(BLOCK, it.message, it.suffix));
-            if let (1.., Some(hash)) = (done, self.so_far.get(n)) {
-                *found = found.behind(done, hash);
+    fn work<const LANES: usize>(
+        &mut self,
+        group: &[Wanted],
+        compute: impl FnOnce(&[Keyed<'_>; LANES]) -> [[u8; SHA1_LEN]; LANES],
+    ) {
+        let mut ends = [const { End::EMPTY }; LANES];
+        let mut so_far = [[0; 5]; LANES];
+        let mut lanes = [Keyed::NONE; LANES];
+        let places = ends.iter_mut().zip(&mut so_far).zip(&mut lanes);
+        for (((end, so_far), lane), wanted) in places.zip(group) {
+            let Some(Some(it)) = self.messages.get(wanted.n) else {
+                continue;
+            };
+            *lane = it.hmac.keyed(end.padded(BLOCK, it.message, it.suffix));
+            if let (1.., Some(hash)) = (wanted.done, self.codes.get(wanted.n)) {
+                *so_far = state_of(hash);
+                *lane = lane.behind(wanted.done, so_far);
             }
         }
-    }
-
-    fn keep_so_far(&mut self, n: usize, hash: &State) {
-        if let Some(room) = self.so_far.get_mut(n) {
-            *room = *hash;
-        }
-    }
-
-    fn keep(&mut self, n: usize, code: &[u8; SHA1_LEN]) {
-        if let Some(room) = self.codes.get_mut(n) {
-            *room = *code;
+        let hashes = compute(&lanes);
+        for (wanted, hash) in group.iter().zip(&hashes) {
+            if let Some(room) = self.codes.get_mut(wanted.n) {
+                *room = *hash;
+            }
         }
     }
 }
