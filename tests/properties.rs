@@ -1,19 +1,21 @@
-//! What holds for any packets in any order: found by chance, against simple models.
+//! What holds for any packets in any order: found by chance, against simple models and against twins that see only what is accepted.
 
 mod common;
 
 use std::collections::BTreeMap;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU16, NonZeroUsize};
 
 use common::model::{End, InFlight};
-use common::{PLANES, bytes, key, plain, protect, rtp};
+use common::refused::{assert_same_state, refused_by_sender, refused_one_way};
+use common::{PLANES, bytes, key, plain, protect, rtp, rtp_with, unprotect};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use proptest::test_runner::TestRunner;
 use srtp_sdes::{
-    CryptoSuite, EBitPolicy, KeyDerivationRate, MasterKey, Mki, Plane, Receiver, ReplayWindowSize,
-    Sender, SrtcpTag, UnprotectError,
+    Builder, Cryptex, CryptoSuite, EBitPolicy, KeyDerivationRate, Lifetime, Margin, MasterKey, Mki,
+    Overlap, Plane, Receiver, ReceiverBuilder, ReplayWindowSize, RocAfterRekey, RocCarry, Sender,
+    SenderBuilder, SrtcpTag, UnprotectError,
 };
 
 /// Runs `test` on `cases` values for each suite. A failure prints the smallest value that fails.
@@ -42,13 +44,14 @@ fn is_authenticated(suite: CryptoSuite, plane: Plane) -> bool {
     }
 }
 
-/// Unprotects by one of the entries that give the packet back. What is refused is unchanged.
+/// Unprotects by one of the entries that give the packet back. What is refused is unchanged, and so is what the receiver exports.
 fn open(
     rx: &mut Receiver,
     entry: usize,
     plane: Plane,
     packet: &[u8],
 ) -> Result<Vec<u8>, UnprotectError> {
+    let state = rx.export_state();
     let mut buf = packet.to_vec();
     let before = vec![0xa5; packet.len()];
     let mut out = before.clone();
@@ -69,6 +72,7 @@ fn open(
             buf == packet && out == before,
             "what is refused is unchanged"
         );
+        assert!(rx.export_state() == state, "a trace");
     }
     opened
 }
@@ -710,5 +714,383 @@ fn in_any_schedule_contexts_do_what_a_simple_model_does() {
                 .map_err(|error| TestCaseError::fail(format!("event {n}, {event:?}: {error}")))?;
         }
         Ok(())
+    });
+}
+
+// ── Any schedule, against twins that never see what is refused ──
+
+/// What becomes of RTP headers.
+#[derive(Clone, Copy, Debug)]
+enum Headers {
+    Clear,
+    Elements,
+    Cryptex(Cryptex),
+}
+
+/// Options that both ends agree on, and some that they do not.
+#[derive(Clone, Debug)]
+struct Dressed {
+    has_mkis: bool,
+    rate: Option<u8>,
+    headers: Headers,
+    /// A mode of RFC 4771 from 1 to 3, and its rate.
+    carry: Option<(u8, u16)>,
+    lifetime: u64,
+    most: usize,
+    window: u16,
+    unauthenticated: bool,
+    search_roc: bool,
+    either_tag: bool,
+    /// The receiver expects SRTCP in the clear, which the sender does not send.
+    other_e_bit: bool,
+}
+
+fn dressed() -> impl Strategy<Value = Dressed> {
+    let rarely = || prop::bool::weighted(0.2);
+    let headers = prop_oneof![
+        3 => Just(Headers::Clear),
+        1 => Just(Headers::Elements),
+        1 => Just(Headers::Cryptex(Cryptex::On)),
+        1 => Just(Headers::Cryptex(Cryptex::Required)),
+    ];
+    let carry = prop_oneof![2 => Just(None), 1 => (1..=3u8, 1..=9u16).prop_map(Some)];
+    let rate = prop_oneof![2 => Just(None), 1 => (1..=3u8).prop_map(Some)];
+    let sizes = (prop_oneof![1 => 5..=40u64, 2 => Just(1 << 20)], 2..=4usize);
+    let flags = (
+        any::<bool>(),
+        rarely(),
+        any::<bool>(),
+        any::<bool>(),
+        rarely(),
+    );
+    (
+        headers,
+        carry,
+        rate,
+        sizes,
+        select(vec![64, 100, 1024]),
+        flags,
+    )
+        .prop_map(
+            |(headers, carry, rate, (lifetime, most), window, flags)| Dressed {
+                has_mkis: flags.0,
+                rate,
+                headers,
+                carry,
+                lifetime,
+                most,
+                window,
+                unauthenticated: flags.1,
+                search_roc: flags.2,
+                either_tag: flags.3,
+                other_e_bit: flags.4,
+            },
+        )
+}
+
+impl Dressed {
+    /// The same without what the suite does not go with.
+    fn of(&self, suite: CryptoSuite) -> Self {
+        let has_hmac = !suite.is_aead() && suite.rtp_tag_len() > 0;
+        let carry = self.carry.filter(|_| has_hmac);
+        Self {
+            headers: if suite.encrypts() {
+                self.headers
+            } else {
+                Headers::Clear
+            },
+            unauthenticated: self.unauthenticated && has_hmac && carry.is_none(),
+            either_tag: self.either_tag && suite.rtp_tag_len() == 4,
+            carry,
+            ..self.clone()
+        }
+    }
+
+    fn mki(&self, number: u8) -> Mki {
+        Mki::new(&[number, 0xe0]).unwrap()
+    }
+
+    fn key(&self, suite: CryptoSuite, number: u8) -> MasterKey {
+        let key = key(suite, number).with_lifetime(Lifetime::new(self.lifetime).unwrap());
+        match self.has_mkis {
+            true => key.with_mki(self.mki(number)),
+            false => key,
+        }
+    }
+
+    fn builder<D>(
+        &self,
+        suite: CryptoSuite,
+        generation: u8,
+        new: impl Fn(MasterKey) -> Builder<D>,
+    ) -> Builder<D> {
+        let mut builder = new(self.key(suite, 2 * generation))
+            .most_streams(NonZeroUsize::new(self.most).unwrap())
+            .replay_window(ReplayWindowSize::new(self.window).unwrap());
+        if self.has_mkis {
+            builder = builder.add_key(self.key(suite, 2 * generation + 1));
+        }
+        if let Some(rate) = self.rate.and_then(KeyDerivationRate::from_exponent) {
+            builder = builder.key_derivation_rate(rate);
+        }
+        if self.unauthenticated {
+            builder = builder.unauthenticated_srtp();
+        }
+        if let Some((mode, rate)) = self.carry {
+            let rate = NonZeroU16::new(rate).unwrap();
+            builder = builder.roc_carry(match mode {
+                1 => RocCarry::rccm1_unauthenticated_between(rate),
+                2 => RocCarry::rccm2(rate),
+                _ => RocCarry::rccm3_unauthenticated(rate),
+            });
+        }
+        match self.headers {
+            Headers::Clear => builder,
+            Headers::Elements => builder.encrypted_header_extensions([1, 2]),
+            Headers::Cryptex(cryptex) => builder.cryptex(cryptex),
+        }
+    }
+
+    fn sender(&self, suite: CryptoSuite, generation: u8) -> SenderBuilder {
+        self.builder(suite, generation, Sender::builder)
+    }
+
+    fn receiver(&self, suite: CryptoSuite, generation: u8) -> ReceiverBuilder {
+        let mut builder = self.builder(suite, generation, Receiver::builder);
+        if self.search_roc {
+            builder = builder.search_roc();
+        }
+        if self.either_tag {
+            builder = builder.accept_either_srtcp_tag();
+        }
+        if self.other_e_bit {
+            builder = builder.unencrypted_srtcp();
+        }
+        builder
+    }
+}
+
+/// One thing that happens to both twins of an end, unless it is a packet that is refused.
+#[derive(Clone, Debug)]
+enum Happening {
+    Send(Plane, u32, i16, bool),
+    SendAnything(Plane, Vec<u8>),
+    Arrive(Index),
+    Change(Index, Index, u8),
+    AnythingArrives(Plane, Vec<u8>),
+    SelectKey(bool),
+    Rekey(u8, u8),
+    EndOverlap,
+    Remove(u32),
+    SetRoc(u32, u32),
+    Restart(Plane, u32),
+    Resume(u16),
+}
+
+fn happening() -> impl Strategy<Value = Happening> {
+    use Happening as H;
+    let plane = || prop_oneof![3 => Just(Plane::Rtp), 1 => Just(Plane::Rtcp)];
+    let ssrc = || prop_oneof![4 => Just(1u32), 2 => Just(2), 1 => 3..=5u32];
+    let step = prop_oneof![
+        8 => 1..=3i16,
+        3 => -70..=0i16,
+        1 => 4..=1100i16,
+        1 => 16_000..=17_000i16,
+        1 => any::<i16>(),
+    ];
+    let roc = prop_oneof![4 => 0..=3u32, 1 => Just(u32::MAX)];
+    let which = any::<Index>;
+    prop_oneof![
+        20 => (plane(), ssrc(), step, any::<bool>()).prop_map(|(plane, ssrc, step, is_long)| H::Send(plane, ssrc, step, is_long)),
+        2 => (plane(), any_bytes()).prop_map(|(plane, bytes)| H::SendAnything(plane, bytes)),
+        20 => which().prop_map(H::Arrive),
+        10 => (which(), which(), any::<u8>()).prop_map(|(which, at, with)| H::Change(which, at, with)),
+        2 => (plane(), any_bytes()).prop_map(|(plane, bytes)| H::AnythingArrives(plane, bytes)),
+        1 => any::<bool>().prop_map(H::SelectKey),
+        1 => any::<(u8, u8)>().prop_map(|(roc, overlap)| H::Rekey(roc, overlap)),
+        1 => Just(H::EndOverlap),
+        1 => ssrc().prop_map(H::Remove),
+        1 => (ssrc(), roc).prop_map(|(ssrc, roc)| H::SetRoc(ssrc, roc)),
+        1 => (plane(), ssrc()).prop_map(|(plane, ssrc)| H::Restart(plane, ssrc)),
+        1 => (1..200u16).prop_map(H::Resume),
+    ]
+}
+
+/// Each end twice: one that everything happens to, and one that is spared what the first refuses.
+struct Spared {
+    suite: CryptoSuite,
+    dressed: Dressed,
+    generation: u8,
+    tx: [Sender; 2],
+    rx: [Receiver; 2],
+    seqs: BTreeMap<u32, u16>,
+    sent: Vec<(Plane, Vec<u8>)>,
+    refused: usize,
+}
+
+impl Spared {
+    fn new(suite: CryptoSuite, dressed: &Dressed) -> Self {
+        let dressed = dressed.of(suite);
+        Self {
+            tx: [(); 2].map(|()| dressed.sender(suite, 0).build().unwrap()),
+            rx: [(); 2].map(|()| dressed.receiver(suite, 0).build().unwrap()),
+            suite,
+            dressed,
+            generation: 0,
+            seqs: BTreeMap::new(),
+            sent: Vec::new(),
+            refused: 0,
+        }
+    }
+
+    fn happen(&mut self, happening: &Happening) -> Result<(), TestCaseError> {
+        use Happening as H;
+        match happening {
+            H::Send(plane, ssrc, step, is_long) => {
+                let last = self.seqs.entry(*ssrc).or_insert(65_500);
+                *last = last.wrapping_add_signed(*step);
+                let packet = match (plane, is_long) {
+                    (Plane::Rtp, true) => rtp_with(*ssrc, *last, 1, Some(1), &bytes(300)),
+                    _ => plain(*plane, *ssrc, *last, &bytes(20)),
+                };
+                self.send(*plane, &packet)?;
+            }
+            H::SendAnything(plane, packet) => self.send(*plane, packet)?,
+            H::Arrive(which) if !self.sent.is_empty() => {
+                let (plane, packet) = which.get(&self.sent).clone();
+                self.arrive(plane, &packet)?;
+            }
+            H::Change(which, at, with) if !self.sent.is_empty() => {
+                let (plane, mut packet) = which.get(&self.sent).clone();
+                let at = at.index(packet.len());
+                match with {
+                    0..32 => packet.truncate(at),
+                    with => packet[at] ^= with,
+                }
+                self.arrive(plane, &packet)?;
+            }
+            H::Arrive(_) | H::Change(..) => {}
+            H::AnythingArrives(plane, packet) => self.arrive(*plane, packet)?,
+            H::SelectKey(second) if self.dressed.has_mkis => {
+                let mki = self.dressed.mki(2 * self.generation + u8::from(*second));
+                for tx in &mut self.tx {
+                    tx.select_key(&mki).unwrap();
+                }
+            }
+            H::SelectKey(_) => {}
+            H::Rekey(roc, overlap) => {
+                self.generation += 1;
+                for tx in &mut self.tx {
+                    let next = self.dressed.sender(self.suite, self.generation);
+                    tx.rekey_with(next).unwrap();
+                }
+                let roc = [
+                    RocAfterRekey::Kept,
+                    RocAfterRekey::KeptOrZero,
+                    RocAfterRekey::ZeroOrKept,
+                ][usize::from(roc % 3)];
+                let overlap = match overlap % 4 {
+                    0 => Overlap::None,
+                    1 => Overlap::Packets(3),
+                    _ => Overlap::UntilEnded,
+                };
+                for rx in &mut self.rx {
+                    let next = self.dressed.receiver(self.suite, self.generation);
+                    rx.rekey_with(next, roc, overlap).unwrap();
+                }
+            }
+            H::EndOverlap => self.rx.iter_mut().for_each(Receiver::end_overlap),
+            H::Remove(ssrc) => {
+                let sent = self.tx.each_mut().map(|tx| tx.remove_stream(*ssrc));
+                let received = self.rx.each_mut().map(|rx| rx.remove_stream(*ssrc));
+                prop_assert!(sent[0] == sent[1] && received[0] == received[1]);
+            }
+            H::SetRoc(ssrc, roc) => {
+                let sent = self.tx.each_mut().map(|tx| tx.set_roc(*ssrc, *roc));
+                let received = self.rx.each_mut().map(|rx| rx.set_roc(*ssrc, *roc));
+                prop_assert!(sent[0] == sent[1] && received[0] == received[1]);
+            }
+            H::Restart(Plane::Rtp, ssrc) => {
+                let restarted = self.rx.each_mut().map(|rx| rx.restart_rtp(*ssrc, 0));
+                prop_assert_eq!(restarted[0], restarted[1]);
+            }
+            H::Restart(Plane::Rtcp, ssrc) => {
+                let restarted = self.rx.each_mut().map(|rx| rx.restart_rtcp(*ssrc));
+                prop_assert_eq!(restarted[0], restarted[1]);
+            }
+            H::Resume(packets) => {
+                let margin = Margin::packets(*packets).unwrap();
+                for tx in &mut self.tx {
+                    let next = self.dressed.sender(self.suite, self.generation);
+                    *tx = next.build_resumed(&tx.export_state(), margin).unwrap();
+                }
+                for rx in &mut self.rx {
+                    let next = self.dressed.receiver(self.suite, self.generation);
+                    *rx = next.build_resumed(&rx.export_state()).unwrap();
+                }
+            }
+        }
+        let [one, other] = &self.rx;
+        prop_assert_eq!(one.has_overlap(), other.has_overlap());
+        Ok(())
+    }
+
+    fn send(&mut self, plane: Plane, packet: &[u8]) -> Result<(), TestCaseError> {
+        let [tx, spared] = &mut self.tx;
+        match protect(tx, plane, packet) {
+            Ok(protected) => {
+                prop_assert_eq!(protect(spared, plane, packet), Ok(protected.clone()));
+                self.sent.push((plane, protected));
+            }
+            Err(error) => {
+                self.refused += 1;
+                prop_assert_eq!(refused_by_sender(tx, plane, packet), error);
+            }
+        }
+        Ok(())
+    }
+
+    fn arrive(&mut self, plane: Plane, packet: &[u8]) -> Result<(), TestCaseError> {
+        let [rx, spared] = &mut self.rx;
+        match unprotect(rx, plane, packet) {
+            Ok(opened) => prop_assert_eq!(unprotect(spared, plane, packet), Ok(opened)),
+            Err(error) => {
+                self.refused += 1;
+                prop_assert_eq!(refused_one_way(rx, self.refused, plane, packet), error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whatever happened, they are in the same state, and do the same with all that was sent.
+    fn end(mut self) -> Result<(), TestCaseError> {
+        let [tx, spared] = &self.tx;
+        assert_same_state(tx, spared);
+        for _ in 0..2 {
+            let [rx, spared] = &mut self.rx;
+            assert_same_state(rx, spared);
+            for (plane, packet) in &self.sent {
+                let opened = unprotect(rx, *plane, packet);
+                prop_assert_eq!(opened, unprotect(spared, *plane, packet));
+            }
+            assert_same_state(rx, spared);
+            rx.end_overlap();
+            spared.end_overlap();
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn in_any_schedule_what_was_refused_never_was() {
+    let strategy = (dressed(), vec(happening(), 1..100));
+    for_every_suite(24, &strategy, |suite, (dressed, happenings)| {
+        let mut spared = Spared::new(suite, &dressed);
+        for (n, happening) in happenings.iter().enumerate() {
+            spared.happen(happening).map_err(|error| {
+                TestCaseError::fail(format!("event {n}, {happening:?}: {error}"))
+            })?;
+        }
+        spared.end()
     });
 }

@@ -37,13 +37,14 @@ impl Senders {
         overhead(&self.in_place, plane)
     }
 
-    /// Protects `plain` in every way: the result is the same each time, and nothing else is written.
+    /// Protects `plain` in every way: the result is the same each time, and nothing else is written. A refusal leaves the exported state as it was.
     fn protect(&mut self, plane: Plane, plain: &[u8]) -> Result<Vec<u8>, ProtectError> {
         let total = plain.len() + self.overhead(plane);
+        let before = self.states();
 
         let mut buf = plain.to_vec();
         buf.resize(total + 3, FILL);
-        let before = buf.clone();
+        let unprotected = buf.clone();
         let made = match plane {
             Plane::Rtp => self.in_place.protect_rtp(&mut buf, plain.len()),
             Plane::Rtcp => self.in_place.protect_rtcp(&mut buf, plain.len()),
@@ -54,7 +55,7 @@ impl Senders {
                 assert_eq!(packet.len(), total);
                 assert!(buf[..total] == packet[..] && buf[total..] == [FILL; 3]);
             }
-            Err(_) => assert!(buf == before, "a packet refused in place is unchanged"),
+            Err(_) => assert!(buf == unprotected, "a packet refused in place is unchanged"),
         }
 
         let mut out = vec![FILL; total + 3];
@@ -73,7 +74,12 @@ impl Senders {
         };
         assert_eq!(in_vec.err(), made.as_ref().err().copied(), "vec");
         assert!(vec == made.as_deref().unwrap_or(plain), "vec");
+        assert!(made.is_ok() || self.states() == before, "a trace");
         made
+    }
+
+    fn states(&self) -> [Vec<u8>; 3] {
+        [&self.in_place, &self.between, &self.vec].map(Sender::export_state)
     }
 }
 
@@ -99,8 +105,9 @@ impl Receivers {
         Self::new(|| Receiver::new(key(suite, 1)))
     }
 
-    /// Unprotects `packet` in every way: the result is the same each time, and nothing else is written.
+    /// Unprotects `packet` in every way: the result is the same each time, and nothing else is written. A refusal leaves the exported state as it was.
     fn unprotect(&mut self, plane: Plane, packet: &[u8]) -> Result<Vec<u8>, UnprotectError> {
+        let before = self.states();
         let mut buf = packet.to_vec();
         let opened = match plane {
             Plane::Rtp => self.in_place.unprotect_rtp(&mut buf),
@@ -141,7 +148,12 @@ impl Receivers {
             }),
         };
         assert_eq!(verified.err(), opened.as_ref().err().copied(), "verify");
+        assert!(opened.is_ok() || self.states() == before, "a trace");
         opened
+    }
+
+    fn states(&self) -> [Vec<u8>; 4] {
+        [&self.in_place, &self.between, &self.vec, &self.monitor].map(Receiver::export_state)
     }
 
     fn made_no_stream(&self) -> bool {
@@ -611,6 +623,7 @@ fn a_buffer_too_small_to_protect_into_is_refused_with_the_length_that_is_needed_
             let mki = Mki::new(&[1, 2, 3]).unwrap();
             let sender = || Sender::new(key(suite, 1).with_mki(mki.clone()));
             let (mut in_place, mut between, mut twin) = (sender(), sender(), sender());
+            let mut state = twin.export_state();
             for seq in [1, 2] {
                 let packet = plain(plane, SSRC, seq, &bytes(20));
                 let needed = packet.len() + overhead(&twin, plane);
@@ -644,6 +657,8 @@ fn a_buffer_too_small_to_protect_into_is_refused_with_the_length_that_is_needed_
                 // What is refused for another reason uses no index either.
                 let refused = protect(&mut between, plane, &packet[..5]);
                 assert!(matches!(refused, Err(ProtectError::Malformed(_))));
+                let states = [in_place.export_state(), between.export_state()];
+                assert!(states == [&state[..], &state], "{suite}: a trace");
 
                 let expected = protect(&mut twin, plane, &packet);
                 assert_eq!(protect(&mut in_place, plane, &packet), expected, "{suite}");
@@ -651,6 +666,7 @@ fn a_buffer_too_small_to_protect_into_is_refused_with_the_length_that_is_needed_
                 assert_eq!(in_place.roc(SSRC), twin.roc(SSRC));
                 assert!(in_place.keys().eq(twin.keys()), "{suite}: key usage");
                 assert!(between.keys().eq(twin.keys()), "{suite}: key usage");
+                state = twin.export_state();
             }
         }
     }
@@ -668,7 +684,8 @@ fn a_buffer_too_small_for_a_first_packet_makes_no_stream() {
                 Plane::Rtcp => tx.protect_rtcp_into(&packet, &mut out).err(),
             };
             assert!(refused.is_some(), "{suite}");
-            assert_eq!(tx.ssrcs().count(), 0, "{suite}");
+            let new = Sender::new(key(suite, 1)).export_state();
+            assert!(tx.export_state() == new, "{suite}: a trace");
 
             let protected = protect(&mut tx, plane, &packet).unwrap();
             let mut rx = Receiver::new(key(suite, 1));
@@ -678,7 +695,8 @@ fn a_buffer_too_small_for_a_first_packet_makes_no_stream() {
                 Plane::Rtcp => rx.unprotect_rtcp_into(&protected, &mut out).err(),
             };
             assert!(refused.is_some(), "{suite}");
-            assert_eq!(rx.ssrcs().count(), 0, "{suite}");
+            let new = Receiver::new(key(suite, 1)).export_state();
+            assert!(rx.export_state() == new, "{suite}: a trace");
         }
     }
 }
@@ -691,6 +709,7 @@ fn a_buffer_too_small_to_unprotect_into_is_refused_and_the_packet_is_acceptable_
             for (seq, body) in [(1, 0), (2, 20), (3, 1)] {
                 let packet = plain(plane, SSRC, seq, &bytes(body));
                 let protected = protect(&mut tx, plane, &packet).unwrap();
+                let state = rx.export_state();
                 let mut unprotect_into = |out: &mut [u8]| match plane {
                     Plane::Rtp => rx.unprotect_rtp_into(&protected, out).map(|p| p.to_vec()),
                     Plane::Rtcp => rx.unprotect_rtcp_into(&protected, out).map(|p| p.to_vec()),
@@ -702,8 +721,13 @@ fn a_buffer_too_small_to_unprotect_into_is_refused_and_the_packet_is_acceptable_
                     assert_eq!(unprotect_into(&mut out), refused, "{suite} {plane}");
                     assert_eq!(out, vec![FILL; size]);
                 }
+                assert!(rx.export_state() == state, "{suite}: a trace");
                 let mut out = vec![FILL; packet.len()];
-                assert_eq!(unprotect_into(&mut out).as_ref(), Ok(&packet), "{suite}");
+                let opened = match plane {
+                    Plane::Rtp => rx.unprotect_rtp_into(&protected, &mut out),
+                    Plane::Rtcp => rx.unprotect_rtcp_into(&protected, &mut out),
+                };
+                assert_eq!(opened.map(|p| p.to_vec()).as_ref(), Ok(&packet), "{suite}");
                 assert_eq!(out, packet);
             }
         }

@@ -3,6 +3,7 @@
 
 pub mod model;
 pub mod oracle;
+pub mod refused;
 
 use std::path::PathBuf;
 
@@ -108,30 +109,38 @@ pub fn plain(plane: Plane, ssrc: u32, seq: u16, body: &[u8]) -> Vec<u8> {
     }
 }
 
-/// Protects a copy of `plain`.
+/// Protects a copy of `plain`. If it is refused, neither the copy nor what the sender exports may have changed.
 pub fn protect(tx: &mut Sender, plane: Plane, plain: &[u8]) -> Result<Vec<u8>, ProtectError> {
+    let before = tx.export_state();
     let mut packet = plain.to_vec();
-    match plane {
-        Plane::Rtp => tx.protect_rtp_vec(&mut packet)?,
-        Plane::Rtcp => tx.protect_rtcp_vec(&mut packet)?,
+    let protected = match plane {
+        Plane::Rtp => tx.protect_rtp_vec(&mut packet),
+        Plane::Rtcp => tx.protect_rtcp_vec(&mut packet),
+    };
+    if let Err(error) = protected {
+        assert_eq!(packet, plain, "a packet that is refused is unchanged");
+        assert!(tx.export_state() == before, "{error}: a trace");
+        return Err(error);
     }
     Ok(packet)
 }
 
-/// Unprotects a copy of `packet`, in place. If it is refused, the copy has to be unchanged.
+/// Unprotects a copy of `packet`, in place. If it is refused, neither the copy nor what the receiver exports may have changed.
 pub fn unprotect(
     rx: &mut Receiver,
     plane: Plane,
     packet: &[u8],
 ) -> Result<Vec<u8>, UnprotectError> {
+    let before = rx.export_state();
     let mut copy = packet.to_vec();
     let opened = match plane {
         Plane::Rtp => rx.unprotect_rtp(&mut copy),
         Plane::Rtcp => rx.unprotect_rtcp(&mut copy),
     };
     let opened = opened.map(|plain| plain.to_vec());
-    if opened.is_err() {
+    if let Err(error) = opened {
         assert_eq!(copy, packet, "a packet that is refused is unchanged");
+        assert!(rx.export_state() == before, "{error}: a trace");
     }
     opened
 }

@@ -68,6 +68,17 @@ MUTATIONS = [
         "a vector stays lengthened when its packet is refused", "src/sender/path.rs",
         "packet.truncate(sealed.unwrap_or(len));", "packet.truncate(sealed.unwrap_or(packet.len()));", "wire",
     ),
+    Mutation(
+        "a wrong tag changes which of two lengths is tried first", "src/receiver/path.rs",
+        "let opened = opened.map_err(|second| the_truer_of(*error, second))?;",
+        "self.context.formats.rtcp = other; let opened = opened.map_err(|second| the_truer_of(*error, second))?;", "refused",
+    ),
+    Mutation(
+        "a packet that is refused uses up a rollover counter that was set", "src/sender/path.rs",
+        "let (key, stream) = self.key_and_stream(slot, header.ssrc)?;",
+        "if let Some(stream) = self.context.streams.get_mut(header.ssrc) { stream.rtp.mark_sent(index); } let (key, stream) = self.key_and_stream(slot, header.ssrc)?;",
+        "refused",
+    ),
     Mutation("marking an index forgets the 63 beside it", "src/replay.rs", "*block |= bit(index);", "*block = bit(index);", "replay"),
     Mutation(
         "a roll-over counts as two", "src/index.rs",
