@@ -204,7 +204,7 @@ impl fmt::Debug for Sender {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{CryptoSuite, Receiver};
+    use crate::{CryptoSuite, Margin, Receiver, StateError};
     use alloc::vec;
     use core::mem::offset_of;
 
@@ -256,6 +256,33 @@ mod tests {
                 tx.protect_rtcp_vec(&mut report.to_vec()).is_err(),
                 "{suite}"
             );
+        }
+    }
+
+    #[test]
+    fn a_state_at_the_last_srtcp_index_goes_on_there_and_one_beyond_it_is_malformed() {
+        let suite = CryptoSuite::AeadAes128Gcm;
+        let key = || MasterKey::new(suite, &vec![7; suite.key_and_salt_len()]).unwrap();
+        let report = [0x80, 201, 0, 1, 0, 0, 0, 5];
+        let exported_at = |index: u32| {
+            let mut tx = Sender::new(key());
+            tx.protect_rtcp_vec(&mut report.to_vec()).unwrap();
+            let stream = tx.context.streams.get_mut(5).unwrap();
+            stream.srtcp.mark_sent(index);
+            tx.export_state()
+        };
+        let resume = |state: &[u8]| Sender::builder(key()).build_resumed(state, Margin::NONE);
+        let mut last = resume(&exported_at(0x7fff_ffff)).unwrap();
+        assert_eq!(
+            last.protect_rtcp_vec(&mut report.to_vec()),
+            Err(ProtectError::IndexExhausted {
+                ssrc: 5,
+                plane: Plane::Rtcp
+            })
+        );
+        for beyond in [1 << 31, u32::MAX] {
+            let refused = resume(&exported_at(beyond)).map(|_| ());
+            assert_eq!(refused, Err(StateError::Malformed));
         }
     }
 }

@@ -68,3 +68,31 @@ impl<Errors: ErrorCounts> Stream<ReplayWindow, Errors> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::replay::ReplayWindowSize;
+
+    #[test]
+    fn a_packet_between_is_ahead_of_the_window_and_no_farther_than_indices_go() {
+        let mut progress = RtpProgress::new(ReplayWindowSize::default());
+        let ahead_of = |progress: &RtpProgress, ahead| {
+            Between::ahead_of(progress, ahead).map(|it| (it.since, it.highest))
+        };
+        assert_eq!(ahead_of(&progress, 1), None);
+        progress.window.mark(100);
+        for (ahead, expected) in [
+            (99, None),
+            (100, None),
+            (101, Some((100, 101))),
+            (
+                PacketIndex::MAX.value(),
+                Some((100, PacketIndex::MAX.value())),
+            ),
+            (PacketIndex::MAX.value() + 1, None),
+        ] {
+            assert_eq!(ahead_of(&progress, ahead), expected, "{ahead:#x}");
+        }
+    }
+}
