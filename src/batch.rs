@@ -48,7 +48,7 @@ use core::borrow::BorrowMut;
 use crate::error::{ProtectError, UnprotectError};
 use crate::header::Plane;
 use crate::primitives::{codes, is_worth_it};
-use crate::receiver::Receiver;
+use crate::receiver::{Foreseen, Receiver};
 use crate::sender::{Sender, Source};
 use crate::transform::TagJob;
 
@@ -105,6 +105,11 @@ impl<'p> Outgoing<'p> {
         }
     }
 
+    fn protect_alone(&mut self, sender: &mut Sender) {
+        let Self { plane, source, .. } = *self;
+        sender.protect_alone(plane, source, self.out, &mut self.result);
+    }
+
     /// The length of the protected packet in bytes, or why it was refused. `None` before [`protect`], and if there is no such sender.
     #[must_use]
     pub fn result(&self) -> Option<Result<usize, ProtectError>> {
@@ -138,6 +143,10 @@ impl<'p> Incoming<'p> {
         }
     }
 
+    fn unprotect_alone(&mut self, receiver: &mut Receiver) {
+        receiver.unprotect_alone(self.plane, self.packet, &mut self.result);
+    }
+
     /// The length of the plain packet in bytes, or why it was refused. `None` before [`unprotect`], and if there is no such receiver.
     #[must_use]
     pub fn result(&self) -> Option<Result<usize, UnprotectError>> {
@@ -151,32 +160,43 @@ impl<'p> Incoming<'p> {
     }
 }
 
-/// Protects every packet with its sender, in their order. Each has its [result](Outgoing::result) afterwards, the same as if it had been protected alone.
+/// Protects every packet with its sender. Each has its [result](Outgoing::result) afterwards, the same as if they had been protected one by one in
+/// their order.
 ///
 /// A packet that has a result already is left alone.
 pub fn protect<C: Contexts<Sender> + ?Sized>(senders: &mut C, packets: &mut [Outgoing<'_>]) {
     for window in packets.chunks_mut(WINDOW) {
-        if is_worth_it(window.len()) {
-            protect_side_by_side(senders, window);
-            continue;
+        let mut chains = 0;
+        for packet in window.iter_mut().filter(|it| it.result.is_none()) {
+            match senders.context(packet.sender) {
+                Some(sender) if sender.has_chains() => chains += 1,
+                // It gains nothing, and no packet of another sender depends on it.
+                Some(sender) => packet.protect_alone(sender),
+                None => {}
+            }
         }
-        for packet in window.iter_mut().filter(|packet| packet.result.is_none()) {
-            let Outgoing { plane, source, .. } = *packet;
-            let sender = senders.context(packet.sender);
-            packet.result = sender.map(|it| it.protect_alone(plane, source, packet.out));
+        if chains > 0 && is_worth_it(chains) {
+            protect_side_by_side(senders, window);
+        } else if chains > 0 {
+            for packet in window.iter_mut().filter(|it| it.result.is_none()) {
+                if let Some(sender) = senders.context(packet.sender) {
+                    packet.protect_alone(sender);
+                }
+            }
         }
     }
 }
 
+#[inline(never)]
 fn protect_side_by_side<C: Contexts<Sender> + ?Sized>(
     senders: &mut C,
     window: &mut [Outgoing<'_>],
 ) {
     let mut jobs: [Option<TagJob>; WINDOW] = [const { None }; WINDOW];
     for (packet, job) in window.iter_mut().zip(&mut jobs) {
-        let Outgoing { plane, source, .. } = *packet;
         if let (None, Some(sender)) = (packet.result, senders.context(packet.sender)) {
-            packet.result = Some(sender.protect_but_tag(plane, source, packet.out, job));
+            let Outgoing { plane, source, .. } = *packet;
+            sender.protect_but_tag(plane, source, packet.out, job, &mut packet.result);
         }
     }
     let mut messages = [None; WINDOW];
@@ -191,33 +211,59 @@ fn protect_side_by_side<C: Contexts<Sender> + ?Sized>(
     }
 }
 
-/// Unprotects every packet with its receiver, in their order. Each has its [result](Incoming::result) afterwards, the same as if it had been unprotected
-/// alone: what comes twice in a batch is accepted once.
+/// Unprotects every packet with its receiver. Each has its [result](Incoming::result) afterwards, the same as if they had been unprotected one by one in
+/// their order: what comes twice in a batch is accepted once.
 ///
 /// A packet that has a result already is left alone.
 pub fn unprotect<C: Contexts<Receiver> + ?Sized>(receivers: &mut C, packets: &mut [Incoming<'_>]) {
     for window in packets.chunks_mut(WINDOW) {
-        let mut jobs: [Option<TagJob>; WINDOW] = [const { None }; WINDOW];
-        if is_worth_it(window.len()) {
-            for (packet, job) in window.iter().zip(&mut jobs) {
-                if let (None, Some(receiver)) = (packet.result, receivers.context(packet.receiver))
-                {
-                    *job = receiver.foresee(packet.plane, packet.packet);
+        let mut chains = 0;
+        for packet in window.iter_mut().filter(|it| it.result.is_none()) {
+            match receivers.context(packet.receiver) {
+                Some(receiver) if receiver.has_chains() => chains += 1,
+                // It gains nothing, and no packet of another receiver depends on it.
+                Some(receiver) => packet.unprotect_alone(receiver),
+                None => {}
+            }
+        }
+        if chains > 0 && is_worth_it(chains) {
+            unprotect_side_by_side(receivers, window);
+        } else if chains > 0 {
+            for packet in window.iter_mut().filter(|it| it.result.is_none()) {
+                if let Some(receiver) = receivers.context(packet.receiver) {
+                    packet.unprotect_alone(receiver);
                 }
             }
         }
-        let mut messages = [None; WINDOW];
-        for ((message, job), packet) in messages.iter_mut().zip(&jobs).zip(&*window) {
-            *message = job.as_ref().and_then(|job| job.message(packet.packet));
+    }
+}
+
+#[inline(never)]
+fn unprotect_side_by_side<C: Contexts<Receiver> + ?Sized>(
+    receivers: &mut C,
+    window: &mut [Incoming<'_>],
+) {
+    let mut all: [Option<Foreseen>; WINDOW] = [const { None }; WINDOW];
+    for (packet, foreseen) in window.iter().zip(&mut all) {
+        if let (None, Some(receiver)) = (packet.result, receivers.context(packet.receiver)) {
+            receiver.foresee(packet.plane, packet.packet, foreseen);
         }
-        let codes = codes(&messages);
-        for ((job, code), packet) in jobs.iter().zip(&codes).zip(window) {
-            if let (None, Some(receiver)) = (packet.result, receivers.context(packet.receiver)) {
-                let opened = match job {
-                    Some(job) => receiver.unprotect_by_code(packet.plane, packet.packet, job, code),
-                    None => receiver.unprotect_alone(packet.plane, packet.packet),
-                };
-                packet.result = Some(opened);
+    }
+    let mut messages = [None; WINDOW];
+    for ((message, foreseen), packet) in messages.iter_mut().zip(&all).zip(&*window) {
+        *message = foreseen
+            .as_ref()
+            .and_then(|it| it.job.message(packet.packet));
+    }
+    let codes = codes(&messages);
+    for ((foreseen, code), packet) in all.iter().zip(&codes).zip(window) {
+        if let (None, Some(receiver)) = (packet.result, receivers.context(packet.receiver)) {
+            match foreseen {
+                None => packet.unprotect_alone(receiver),
+                Some(foreseen) => {
+                    let (plane, result) = (packet.plane, &mut packet.result);
+                    receiver.unprotect_foreseen(plane, packet.packet, foreseen, code, result);
+                }
             }
         }
     }

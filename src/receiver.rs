@@ -24,6 +24,7 @@ use crate::suite::CryptoSuite;
 
 use overlap::Former;
 pub use overlap::{Overlap, RocAfterRekey};
+pub(crate) use path::Foreseen;
 
 /// Unprotects SRTP and SRTCP: one direction of one RTP session.
 ///
