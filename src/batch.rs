@@ -102,7 +102,7 @@ use core::borrow::BorrowMut;
 use crate::error::{ProtectError, UnprotectError};
 use crate::header::Plane;
 use crate::primitives::{codes, is_worth_it};
-use crate::receiver::Receiver;
+use crate::receiver::{Foreseen, Receiver};
 use crate::sender::{Sender, Source};
 use crate::transform::TagJob;
 
@@ -161,6 +161,11 @@ impl<'p> Outgoing<'p> {
         }
     }
 
+    fn protect_alone(&mut self, sender: &mut Sender) {
+        let Self { plane, source, .. } = *self;
+        sender.protect_alone(plane, source, self.out, &mut self.result);
+    }
+
     /// The length of the protected packet in bytes, or why it was refused. `None` before [`protect`], if there is no such sender, and of an empty
     /// place.
     #[must_use]
@@ -214,6 +219,10 @@ impl<'p> Incoming<'p> {
         }
     }
 
+    fn unprotect_alone(&mut self, receiver: &mut Receiver) {
+        receiver.unprotect_alone(self.plane, self.packet, &mut self.result);
+    }
+
     /// The length of the plain packet in bytes, or why it was refused. `None` before [`unprotect`], if there is no such receiver, and of an empty
     /// place.
     #[must_use]
@@ -244,33 +253,43 @@ impl Default for Incoming<'_> {
     }
 }
 
-/// Protects every packet with its sender, in their order. Each has its [result](Outgoing::result) afterwards, the same as if it had been protected alone.
+/// Protects every packet with its sender. Each has its [result](Outgoing::result) afterwards, the same as if they had been protected one by one in
+/// their order.
 ///
 /// A packet that has a result already is left alone.
 pub fn protect<C: Contexts<Sender> + ?Sized>(senders: &mut C, packets: &mut [Outgoing<'_>]) {
     for window in packets.chunks_mut(WINDOW) {
-        if is_worth_it(window.iter().filter_map(Outgoing::waits_for).count()) {
-            protect_side_by_side(senders, window);
-            continue;
+        let mut chains = 0;
+        for packet in &mut *window {
+            match packet.waits_for().and_then(|it| senders.context(it)) {
+                Some(sender) if sender.has_chains() => chains += 1,
+                // It gains nothing, and no packet of another sender depends on it.
+                Some(sender) => packet.protect_alone(sender),
+                None => {}
+            }
         }
-        for packet in window {
-            let Outgoing { plane, source, .. } = *packet;
-            if let Some(sender) = packet.waits_for().and_then(|it| senders.context(it)) {
-                packet.result = Some(sender.protect_alone(plane, source, packet.out));
+        if chains > 0 && is_worth_it(chains) {
+            protect_side_by_side(senders, window);
+        } else if chains > 0 {
+            for packet in window {
+                if let Some(sender) = packet.waits_for().and_then(|it| senders.context(it)) {
+                    packet.protect_alone(sender);
+                }
             }
         }
     }
 }
 
+#[inline(never)]
 fn protect_side_by_side<C: Contexts<Sender> + ?Sized>(
     senders: &mut C,
     window: &mut [Outgoing<'_>],
 ) {
     let mut jobs: [Option<TagJob>; WINDOW] = [const { None }; WINDOW];
     for (packet, job) in window.iter_mut().zip(&mut jobs) {
-        let Outgoing { plane, source, .. } = *packet;
         if let Some(sender) = packet.waits_for().and_then(|it| senders.context(it)) {
-            packet.result = Some(sender.protect_but_tag(plane, source, packet.out, job));
+            let Outgoing { plane, source, .. } = *packet;
+            sender.protect_but_tag(plane, source, packet.out, job, &mut packet.result);
         }
     }
     let mut messages = [None; WINDOW];
@@ -285,46 +304,60 @@ fn protect_side_by_side<C: Contexts<Sender> + ?Sized>(
     }
 }
 
-/// Unprotects every packet with its receiver, in their order. Each has its [result](Incoming::result) afterwards, the same as if it had been unprotected
-/// alone: what comes twice in a batch is accepted once.
+/// Unprotects every packet with its receiver. Each has its [result](Incoming::result) afterwards, the same as if they had been unprotected one by one in
+/// their order: what comes twice in a batch is accepted once.
 ///
 /// A packet that has a result already is left alone.
 pub fn unprotect<C: Contexts<Receiver> + ?Sized>(receivers: &mut C, packets: &mut [Incoming<'_>]) {
     for window in packets.chunks_mut(WINDOW) {
-        if is_worth_it(window.iter().filter_map(Incoming::waits_for).count()) {
-            unprotect_side_by_side(receivers, window);
-            continue;
+        let mut chains = 0;
+        for packet in &mut *window {
+            match packet.waits_for().and_then(|it| receivers.context(it)) {
+                Some(receiver) if receiver.has_chains() => chains += 1,
+                // It gains nothing, and no packet of another receiver depends on it.
+                Some(receiver) => packet.unprotect_alone(receiver),
+                None => {}
+            }
         }
-        for packet in window {
-            if let Some(receiver) = packet.waits_for().and_then(|it| receivers.context(it)) {
-                packet.result = Some(receiver.unprotect_alone(packet.plane, packet.packet));
+        if chains > 0 && is_worth_it(chains) {
+            unprotect_side_by_side(receivers, window);
+        } else if chains > 0 {
+            for packet in window {
+                if let Some(receiver) = packet.waits_for().and_then(|it| receivers.context(it)) {
+                    packet.unprotect_alone(receiver);
+                }
             }
         }
     }
 }
 
+#[inline(never)]
 fn unprotect_side_by_side<C: Contexts<Receiver> + ?Sized>(
     receivers: &mut C,
     window: &mut [Incoming<'_>],
 ) {
-    let mut jobs: [Option<TagJob>; WINDOW] = [const { None }; WINDOW];
-    for (packet, job) in window.iter().zip(&mut jobs) {
+    let mut all: [Option<Foreseen>; WINDOW] = [const { None }; WINDOW];
+    for (packet, foreseen) in window.iter().zip(&mut all) {
         if let Some(receiver) = packet.waits_for().and_then(|it| receivers.context(it)) {
-            *job = receiver.foresee(packet.plane, packet.packet);
+            receiver.foresee(packet.plane, packet.packet, foreseen);
         }
     }
     let mut messages = [None; WINDOW];
-    for ((message, job), packet) in messages.iter_mut().zip(&jobs).zip(&*window) {
-        *message = job.as_ref().and_then(|job| job.message(packet.packet));
+    for ((message, foreseen), packet) in messages.iter_mut().zip(&all).zip(&*window) {
+        *message = foreseen
+            .as_ref()
+            .and_then(|it| it.job.message(packet.packet));
     }
     let codes: [_; WINDOW] = codes(messages.get(..window.len()).unwrap_or_default());
-    for ((job, code), packet) in jobs.iter().zip(&codes).zip(window) {
+    for ((foreseen, code), packet) in all.iter().zip(&codes).zip(window) {
         if let Some(receiver) = packet.waits_for().and_then(|it| receivers.context(it)) {
-            let opened = match job {
-                Some(job) => receiver.unprotect_by_code(packet.plane, packet.packet, job, code),
-                None => receiver.unprotect_alone(packet.plane, packet.packet),
-            };
-            packet.result = Some(opened);
+            match foreseen {
+                None => packet.unprotect_alone(receiver),
+                Some(foreseen) => {
+                    let (plane, result) = (packet.plane, &mut packet.result);
+                    receiver.unprotect_foreseen(plane, packet.packet, foreseen, code, result);
+                }
+            }
         }
     }
 }

@@ -24,6 +24,7 @@ use crate::suite::CryptoSuite;
 
 use overlap::Former;
 pub use overlap::{Overlap, RocAfterRekey};
+pub(crate) use path::Foreseen;
 
 /// Unprotects SRTP and SRTCP: one direction of one RTP session.
 ///
@@ -270,13 +271,20 @@ mod tests {
 
     #[test]
     fn what_every_packet_of_srtp_asks_of_a_receiver_is_in_three_lines_of_the_cache() {
-        let formats = offset_of!(Receiver, context.formats.rtp_portion);
         assert_eq!(align_of::<Receiver>(), 64);
-        assert_eq!(offset_of!(Receiver, former) / 64, formats / 64);
         // The keys are right before the streams, in 24 bytes as these.
         let streams = offset_of!(Receiver, context.streams);
-        assert_eq!((streams - 24) / 64, (streams + 23) / 64);
-        let options = offset_of!(Receiver, context.options.initial_roc);
-        assert_eq!(options / 64, (streams + 24) / 64);
+        let mut lines = [
+            offset_of!(Receiver, former),
+            offset_of!(Receiver, context.formats.rtp_portion),
+            streams - 24,
+            streams + 23,
+            offset_of!(Receiver, context.options.initial_roc),
+        ]
+        .map(|at| at / 64)
+        .to_vec();
+        lines.sort_unstable();
+        lines.dedup();
+        assert!(lines.len() <= 3, "{lines:?}");
     }
 }

@@ -151,6 +151,7 @@ impl Transform {
     }
 
     /// The same but for a tag that can as well be computed beside others: returns what is left to do.
+    #[inline(always)]
     pub(crate) fn seal_but_tag(
         &self,
         packet: &mut Laid<&mut [u8]>,
@@ -167,6 +168,7 @@ impl Transform {
     }
 
     /// What it takes to compute the code of `packet` at `at` beside others, if that can be done.
+    #[inline(always)]
     pub(crate) fn tag_job(&self, packet: &Laid<&[u8]>, at: Position) -> Option<TagJob> {
         match self {
             Self::Hmac(transform) => transform.tag_job(packet, at),
@@ -175,6 +177,7 @@ impl Transform {
     }
 
     /// What [`verify`](Self::verify) says, with the code of a job in place of one that is computed, where it is of the same bytes under the same key.
+    #[inline(always)]
     pub(crate) fn verify_by(
         &self,
         known: (&TagJob, &[u8; SHA1_LEN]),

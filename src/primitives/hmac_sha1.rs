@@ -69,6 +69,7 @@ impl HmacSha1 {
     }
 
     /// The same key once more.
+    #[inline(always)]
     pub(crate) fn copy(&self) -> Self {
         let Self {
             inner,
@@ -83,11 +84,16 @@ impl HmacSha1 {
     }
 
     /// Is it the same key? In constant time.
+    #[inline(always)]
     pub(crate) fn is_same_as(&self, other: &Self) -> bool {
-        let ours = self.inner.iter().chain(&self.outer);
-        let theirs = other.inner.iter().chain(&other.outer);
-        let difference = ours.zip(theirs).fold(0, |sum, (a, b)| sum | (a ^ b));
-        difference.ct_eq(&0).into()
+        let difference = |ours: &State, theirs: &State| {
+            let words = ours.iter().zip(theirs);
+            words.fold(0, |sum, (ours, theirs)| sum | (ours ^ theirs))
+        };
+        let inner = difference(&self.inner, &other.inner);
+        (inner | difference(&self.outer, &other.outer))
+            .ct_eq(&0)
+            .into()
     }
 
     /// The code of `message` followed by `suffix`, which has at most 56 bytes.

@@ -7,7 +7,7 @@ use crate::error::UnprotectError;
 use crate::header::{Plane, RTP_FIXED, RtpHeader};
 use crate::index::PacketIndex;
 use crate::layout::{EncryptedPortion, Laid};
-use crate::stream::RocClaim;
+use crate::stream::{RocClaim, Slot};
 use crate::transform::{Position, cryptex_profile};
 
 impl Receiver {
@@ -16,6 +16,7 @@ impl Receiver {
     #[inline(never)]
     pub(super) fn open_rtp_by_form(
         &mut self,
+        slot: Slot,
         packet: &[u8],
         header: RtpHeader,
         room: usize,
@@ -30,12 +31,12 @@ impl Receiver {
         let laid = lay(trailer, header.len, packet, room)?;
         let roc = match (carry, laid.roc_and_mac()) {
             (Some(carry), _) if carry.is_between(seq) => {
-                return self.open_between(&laid, header, portion);
+                return self.open_between(&laid, header, slot, portion);
             }
             (Some(carry), Some((roc, _))) if carry.carries(seq) => RocClaim::Carried(roc),
             _ => RocClaim::Estimated,
         };
-        self.open_laid::<true>(&laid, header, portion, roc, &Now)
+        self.open_laid::<true>(&laid, header, slot, portion, roc, &Now)
     }
 
     /// What of a packet is enciphered, where cryptex is in use: the packet says.
@@ -55,10 +56,10 @@ impl Receiver {
         &mut self,
         laid: &Laid<&[u8]>,
         header: RtpHeader,
+        slot: Slot,
         portion: EncryptedPortion,
     ) -> Result<Opened, UnprotectError> {
         let ssrc = header.ssrc;
-        let slot = self.context.streams.find(ssrc);
         let guess = self.guess_rtp(slot, header, RocClaim::EstimatedBetween, laid)?;
         let key = self.find_key(laid, ssrc)?;
         if portion == EncryptedPortion::PayloadThoughCryptexIsRequired {

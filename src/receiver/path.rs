@@ -71,6 +71,7 @@ impl Verifier for Now {
 struct ByCode<'a>(&'a TagJob, &'a [u8; SHA1_LEN]);
 
 impl Verifier for ByCode<'_> {
+    #[inline(always)]
     fn verify(
         &self,
         key: &mut RingKey,
@@ -84,60 +85,124 @@ impl Verifier for ByCode<'_> {
     }
 }
 
-/// Bytes of a packet for which finding its place twice costs less than its hash beside others saves.
-const WORTH_FORESEEING: usize = 256;
+/// What was found out about a packet before the packets in front of it were accepted.
+pub(crate) struct Foreseen {
+    /// What will be computed to verify it.
+    pub(crate) job: TagJob,
+    /// Of a packet of SRTP, its header and where its stream is.
+    place: Option<(RtpHeader, Slot)>,
+}
 
 impl Receiver {
-    /// What will be computed to verify a packet, as far as can be told before the packets in front of it were accepted. Changes nothing, and
-    /// decides nothing: who knows the code has it compared by [`unprotect_by_code`](Self::unprotect_by_code).
-    pub(crate) fn foresee(&self, plane: Plane, packet: &[u8]) -> Option<TagJob> {
-        let formats = &self.context.formats;
-        if formats.rtp.is_aead() || packet.len() < WORTH_FORESEEING {
-            return None;
-        }
-        let (laid, at) = match plane {
-            Plane::Rtp => {
-                formats.rtp_portion?;
-                let header = RtpHeader::parse(packet).ok()?;
-                let laid = lay(formats.rtp, header.len, packet, usize::MAX).ok()?;
-                let ssrc = header.ssrc;
-                let slot = self.context.streams.find(ssrc);
-                let guess = self.guess_rtp(slot, header, RocClaim::Estimated, &laid);
-                let index = guess.ok()?.likeliest()?.value();
-                (laid, Position { plane, ssrc, index })
-            }
-            Plane::Rtcp => {
-                let ssrc = rtcp_ssrc(packet).ok()?;
-                let laid = lay(formats.rtcp, RTCP_FIXED, packet, usize::MAX).ok()?;
-                let (_, index) = split_esrtcp(laid.word())?;
-                let index = index.into();
-                (laid, Position { plane, ssrc, index })
-            }
-        };
-        let key = self.find_key(&laid, at.ssrc).ok()?;
-        let key = self.context.ring.get(key)?;
-        key.lasting_transform(plane)?.tag_job(&laid, at)
+    /// Is there a chain in its packets' tags that can run beside those of others?
+    #[inline]
+    pub(crate) fn has_chains(&self) -> bool {
+        !self.context.formats.rtp.is_aead()
     }
 
-    /// What [`unprotect`](Self::unprotect) does, with the code that came of what was foreseen.
-    pub(crate) fn unprotect_by_code(
+    /// Looks at a packet, as far as can be told before those in front of it were accepted. Changes nothing, and decides nothing: who knows
+    /// the code takes what was foreseen to [`unprotect_foreseen`](Self::unprotect_foreseen).
+    pub(crate) fn foresee(&self, plane: Plane, packet: &[u8], foreseen: &mut Option<Foreseen>) {
+        match plane {
+            Plane::Rtp => self.foresee_rtp(packet, foreseen),
+            Plane::Rtcp => self.foresee_rtcp(packet, foreseen),
+        };
+    }
+
+    #[inline(always)]
+    fn foresee_rtp(&self, packet: &[u8], foreseen: &mut Option<Foreseen>) -> Option<()> {
+        let formats = &self.context.formats;
+        formats.rtp_portion?;
+        let header = RtpHeader::parse(packet).ok()?;
+        let laid = lay(formats.rtp, header.len, packet, usize::MAX).ok()?;
+        let ssrc = header.ssrc;
+        let slot = self.context.streams.find(ssrc);
+        let guess = self.guess_rtp(slot, header, RocClaim::Estimated, &laid);
+        let at = Position {
+            plane: Plane::Rtp,
+            ssrc,
+            index: guess.ok()?.likeliest()?.value(),
+        };
+        let key = self.find_key(&laid, ssrc).ok()?;
+        let transform = self.context.ring.get(key)?.lasting_transform(at.plane)?;
+        *foreseen = Some(Foreseen {
+            job: transform.tag_job(&laid, at)?,
+            place: Some((header, slot)),
+        });
+        Some(())
+    }
+
+    #[inline(never)]
+    fn foresee_rtcp(&self, packet: &[u8], foreseen: &mut Option<Foreseen>) -> Option<()> {
+        let ssrc = rtcp_ssrc(packet).ok()?;
+        let rtcp = self.context.formats.rtcp;
+        let laid = lay(rtcp, RTCP_FIXED, packet, usize::MAX).ok()?;
+        let (_, index) = split_esrtcp(laid.word())?;
+        let at = Position {
+            plane: Plane::Rtcp,
+            ssrc,
+            index: index.into(),
+        };
+        let key = self.find_key(&laid, ssrc).ok()?;
+        let transform = self.context.ring.get(key)?.lasting_transform(at.plane)?;
+        *foreseen = Some(Foreseen {
+            job: transform.tag_job(&laid, at)?,
+            place: None,
+        });
+        Some(())
+    }
+
+    /// What [`unprotect`](Self::unprotect) does, with the code that came of what was foreseen: all that the packets in front of this one may
+    /// have changed is looked at again. The result is the length of the plain packet.
+    pub(crate) fn unprotect_foreseen(
         &mut self,
         plane: Plane,
         packet: &mut [u8],
-        job: &TagJob,
+        foreseen: &Foreseen,
         code: &[u8; SHA1_LEN],
-    ) -> Result<usize, UnprotectError> {
-        let opened = self.open_by(plane, packet, usize::MAX, &ByCode(job, code))?;
-        Ok(self.decipher(&opened, packet).len())
+        result: &mut Option<Result<usize, UnprotectError>>,
+    ) {
+        let room = usize::MAX;
+        let verifier = ByCode(&foreseen.job, code);
+        let mut opened = match foreseen.place {
+            Some((header, slot)) if self.context.streams.is_at(slot, header.ssrc) => {
+                self.open_rtp_at(slot, header, packet, room, &verifier)
+            }
+            _ => self.open_elsewhere(plane, packet, room, &verifier),
+        };
+        if opened.is_err() || self.former.is_some() {
+            self.open_otherwise(&mut opened, plane, packet, room);
+        }
+        match &opened {
+            Ok(opened) => *result = Some(Ok(self.decipher(opened, packet).len())),
+            Err(error) => *result = Some(Err(*error)),
+        }
+    }
+
+    /// Where nothing is known of its place, or no longer.
+    #[inline(never)]
+    fn open_elsewhere(
+        &mut self,
+        plane: Plane,
+        packet: &[u8],
+        room: usize,
+        verifier: &ByCode<'_>,
+    ) -> Result<Opened, UnprotectError> {
+        self.open_under_keys(plane, packet, room, verifier)
     }
 
     /// What [`unprotect`](Self::unprotect) does, where nothing was foreseen.
+    #[inline(never)]
     pub(crate) fn unprotect_alone(
         &mut self,
         plane: Plane,
         packet: &mut [u8],
-    ) -> Result<usize, UnprotectError> {
-        self.unprotect(plane, packet).map(|plain| plain.len())
+        result: &mut Option<Result<usize, UnprotectError>>,
+    ) {
+        match self.unprotect(plane, packet) {
+            Ok(plain) => *result = Some(Ok(plain.len())),
+            Err(error) => *result = Some(Err(error)),
+        }
     }
 
     #[inline(never)]
@@ -238,11 +303,25 @@ impl Receiver {
         verifier: &impl Verifier,
     ) -> Result<Opened, UnprotectError> {
         let header = RtpHeader::parse(packet)?;
+        let slot = self.context.streams.find(header.ssrc);
+        self.open_rtp_at(slot, header, packet, room, verifier)
+    }
+
+    #[inline(always)]
+    fn open_rtp_at(
+        &mut self,
+        slot: Slot,
+        header: RtpHeader,
+        packet: &[u8],
+        room: usize,
+        verifier: &impl Verifier,
+    ) -> Result<Opened, UnprotectError> {
         let Some(portion) = self.context.formats.rtp_portion else {
-            return self.open_rtp_by_form(packet, header, room);
+            return self.open_rtp_by_form(slot, packet, header, room);
         };
         let laid = lay(self.context.formats.rtp, header.len, packet, room)?;
-        self.open_laid::<false>(&laid, header, portion, RocClaim::Estimated, verifier)
+        let roc = RocClaim::Estimated;
+        self.open_laid::<false>(&laid, header, slot, portion, roc, verifier)
     }
 
     /// RFC 3711 §3.3, the receiver's steps. Writes nothing to the packet. Several times in the program, each time in one piece, so that the steps of packets
@@ -252,12 +331,12 @@ impl Receiver {
         &mut self,
         laid: &Laid<&[u8]>,
         header: RtpHeader,
+        slot: Slot,
         portion: EncryptedPortion,
         roc: RocClaim,
         verifier: &impl Verifier,
     ) -> Result<Opened, UnprotectError> {
         let ssrc = header.ssrc;
-        let slot = self.context.streams.find(ssrc);
         let guess = self.guess_rtp(slot, header, roc, laid)?;
         let claimed = Claimed {
             laid,

@@ -62,6 +62,7 @@ impl Tagger for Now {
 
 /// Beside those of other packets: here is what is left to do.
 impl Tagger for Option<TagJob> {
+    #[inline(always)]
     fn seal(
         &mut self,
         key: &mut RingKey,
@@ -74,29 +75,42 @@ impl Tagger for Option<TagJob> {
 }
 
 impl Sender {
-    /// Protects a packet but for its tag, if `job` is there for that afterwards; returns the length of the protected packet.
+    /// Is there a chain in its packets' tags that can run beside those of others?
+    #[inline]
+    pub(crate) fn has_chains(&self) -> bool {
+        !self.context.formats.rtp.is_aead()
+    }
+
+    /// Protects a packet but for its tag, if `job` is there for that afterwards. The result is the length of the protected packet.
+    ///
+    /// It is written where it stays: what is copied as a whole right after it was written part by part has to wait until it is out of the CPU's pipeline.
     pub(crate) fn protect_but_tag(
         &mut self,
         plane: Plane,
         source: Source<'_>,
         out: &mut [u8],
         job: &mut Option<TagJob>,
-    ) -> Result<usize, ProtectError> {
+        result: &mut Option<Result<usize, ProtectError>>,
+    ) {
         match self.seal(plane, source, out, job) {
-            Ok(total) => Ok(total),
-            Err(error) => Err(self.refuse(plane, source, out, error)),
+            Ok(total) => *result = Some(Ok(out.get(..total).unwrap_or_default().len())),
+            Err(error) => *result = Some(Err(self.refuse(plane, source, out, error))),
         }
     }
 
-    /// What [`protect`](Self::protect) does; returns the length of the protected packet.
+    /// What [`protect`](Self::protect) does. The result is the length of the protected packet.
     #[inline(never)]
     pub(crate) fn protect_alone(
         &mut self,
         plane: Plane,
         source: Source<'_>,
         out: &mut [u8],
-    ) -> Result<usize, ProtectError> {
-        self.protect(plane, source, out).map(|packet| packet.len())
+        result: &mut Option<Result<usize, ProtectError>>,
+    ) {
+        match self.protect(plane, source, out) {
+            Ok(packet) => *result = Some(Ok(packet.len())),
+            Err(error) => *result = Some(Err(error)),
+        }
     }
 
     /// Where the plane is known, in one piece of code.
@@ -153,7 +167,8 @@ impl Sender {
             Plane::Rtcp => self.rtcp_overhead(),
         };
         packet.resize(len + overhead, 0);
-        let sealed = self.protect_alone(plane, Source::InPlace(len), packet);
+        let sealed = self.protect(plane, Source::InPlace(len), packet);
+        let sealed = sealed.map(|packet| packet.len());
         packet.truncate(sealed.unwrap_or(len));
         sealed.map(|_| ())
     }

@@ -64,7 +64,16 @@ impl<S> StreamTable<S> {
         }
     }
 
-    /// The same to be changed.
+    /// Is the stream of `ssrc` at `slot`, where it was at some time?
+    #[inline]
+    pub(crate) fn is_at(&self, slot: Slot, ssrc: u32) -> bool {
+        match slot {
+            Slot::Known(at) => self.streams.get(at).is_some_and(|it| it.0 == ssrc),
+            Slot::New(_) => false,
+        }
+    }
+
+    /// The stream at `slot`, if it is known, to be changed.
     #[inline]
     pub(crate) fn at_mut(&mut self, slot: Slot) -> Option<&mut S> {
         match slot {

@@ -24,7 +24,7 @@ use crate::suite::CryptoSuite;
 pub struct RocCarry {
     mode: Mode,
     rate: NonZeroU16,
-    tag_len: Option<usize>,
+    tag_len: Option<u8>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -79,7 +79,9 @@ impl RocCarry {
     /// Default: the suite's SRTP tag and 4 bytes, so that no MAC is shorter than without this: 14 for the `_80` suites, as RFC 4771 §5 recommends, and 8 for the `_32` suites.
     #[must_use]
     pub const fn tag_len(mut self, bytes: usize) -> Self {
-        self.tag_len = Some(bytes);
+        // One byte: it stands among what every packet asks a context for.
+        let [least, ..] = bytes.to_le_bytes();
+        self.tag_len = Some(if bytes > 255 { 255 } else { least });
         self
     }
 
@@ -104,10 +106,11 @@ impl RocCarry {
 
     /// Bytes of the tag under `suite`, in packets that have one.
     pub(crate) fn longest_tag(self, suite: CryptoSuite) -> usize {
-        self.tag_len.unwrap_or(match self.mode {
-            Mode::Rccm1 | Mode::Rccm2 => suite.rtp_tag_len() + ROC_LEN,
-            Mode::Rccm3 => ROC_LEN,
-        })
+        match (self.tag_len, self.mode) {
+            (Some(len), _) => len.into(),
+            (None, Mode::Rccm1 | Mode::Rccm2) => suite.rtp_tag_len() + ROC_LEN,
+            (None, Mode::Rccm3) => ROC_LEN,
+        }
     }
 
     /// The same with the length of the tag under `suite` spelled out.
@@ -123,8 +126,7 @@ impl RocCarry {
         });
         w.u16(self.rate.get());
         // More than fits is as wrong as the greatest that does, and `check` lets neither pass.
-        let tag_len = self.tag_len.map(|len| u8::try_from(len).unwrap_or(u8::MAX));
-        w.option(tag_len, Writer::u8);
+        w.option(self.tag_len, Writer::u8);
     }
 
     pub(crate) fn read(r: &mut Reader<'_>) -> Result<Self, StateError> {
@@ -137,7 +139,7 @@ impl RocCarry {
                 _ => return Err(malformed),
             },
             rate: NonZeroU16::new(r.u16()?).ok_or(malformed)?,
-            tag_len: r.option(Reader::u8)?.map(usize::from),
+            tag_len: r.option(Reader::u8)?,
         })
     }
 
