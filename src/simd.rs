@@ -1,20 +1,23 @@
 //! AES, AES-GCM and HMAC-SHA1 on the vector units of x86-64, and the only folder with unsafe code.
 //!
 //! ```text
-//!   cpu       what the CPU has: a Level, whose tokens are the proof and come from nowhere else
-//!   vector    what a vector of AES blocks can do, whatever its width
-//!   width/    vectors of one, two and four blocks; the intrinsics
-//!   aes       round keys and counter mode  ┐ written once, for every width,
-//!   ghash     powers of H, sums, products  │ without unsafe code
-//!   gcm       seal in one pass, tag        ┘
-//!   sha1      HMAC-SHA1 from midstates, of one message or two at a time
-//!   words     what a vector of words can do, one of each of eight or sixteen messages
-//!   words/    such vectors; the intrinsics
-//!   sha1_lanes  HMAC-SHA1 of so many messages at a time, written once
+//!   cpu         what the CPU has: a Level, whose tokens are the proof and come from nowhere else
+//!   vector      what a vector of AES blocks can do, whatever its width
+//!   width/      vectors of one, two and four blocks; the intrinsics
+//!   aes         round keys and counter mode  ┐ written once, for every width,
+//!   ghash       powers of H, sums, products  │ without unsafe code
+//!   gcm         seal in one pass, tag        ┘
+//!   sha1        HMAC-SHA1 from midstates, of one message or two side by side
+//!   words       what a vector of words can do, one word of each of several messages
+//!   words/      such vectors for eight and sixteen messages; the intrinsics
+//!   sha1_lanes  HMAC-SHA1 of as many messages side by side, written once, without unsafe code
 //! ```
 //!
 //! A [`Vector`](vector::Vector) cannot be had without a token, so its methods are safe to call; and a [`Kernel`](vector::Kernel) is
-//! compiled for the features of each [`Level`]. The level is chosen when a key is set up.
+//! compiled for the features of each [`Level`]. The level is chosen when a key is set up. So it is with [`Words`](words::Words) and what is written for
+//! them, but that a batch finds out what the CPU has.
+//!
+//! Closures are not inlined as reliably as what says `inline(always)`, and then their intrinsics are calls: there are none around intrinsics.
 //!
 //! No branch and no address depends on a secret: only on lengths, and on which level it is.
 

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use srtp_sdes::batch::{self, Contexts, Incoming, Outgoing};
 use srtp_sdes::{
     Cryptex, CryptoSuite, KeyDerivationRate, MasterKey, Mki, Overlap, Plane, Receiver,
-    ReceiverBuilder, RocAfterRekey, RocCarry, Sender, SenderBuilder,
+    ReceiverBuilder, RocAfterRekey, RocCarry, Sender, SenderBuilder, without_best_levels,
 };
 use std::collections::BTreeMap;
 use std::num::NonZeroU16;
@@ -107,7 +107,9 @@ proptest! {
         sent in sent(),
         arrivals in prop::collection::vec(any::<Arrival>(), 0..200),
         rekeyed in any::<prop::sample::Index>(),
+        without in 0..=3usize,
     ) {
+        without_best_levels(without);
         let senders = || (0..KINDS).map(|kind| sender(kind, 0).build().unwrap()).collect::<Vec<_>>();
         let (mut together, mut alone) = (senders(), senders());
         let plains: Vec<Vec<u8>> = sent.iter().map(|&(_, rtcp, ssrc, seq, len, _, _)| {

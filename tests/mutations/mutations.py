@@ -58,6 +58,10 @@ ELSEWHERE = "SRTCP keys for another label, and eight more"
 
 MUTATIONS = [
     Mutation("a code is taken for any packet", "src/transform/hmac.rs", "let is_about_it = job.portion ==", "let is_about_it = true || job.portion ==", "batch"),
+    Mutation(
+        "a lane is taken for its neighbour", "src/simd/words/eight.rs",
+        "setr_epi32(1, 2, 4, 8, 16, 32, 64, 128)", "setr_epi32(1, 2, 4, 8, 32, 16, 64, 128)", "lib",
+    ),
     Mutation("the labels of SRTCP keys begin at 4", "src/kdf.rs", "Plane::Rtcp => 3,", "Plane::Rtcp => 4,", "vectors"),
     Mutation("counter mode begins 8 bits late", "src/transform/counter_mode.rs", "at.ssrc_and_index()) << 16", "at.ssrc_and_index()) << 8", "peers"),
     Mutation(

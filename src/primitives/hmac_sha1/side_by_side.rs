@@ -59,11 +59,32 @@ impl Units {
             _ => Way::Alone,
         }
     }
+
+    /// Blocks that a group takes together: all of them, unless few of its messages have so many more blocks than the others that they are better off
+    /// in other company.
+    fn together(self, group: &[Wanted]) -> usize {
+        // So few messages, with so many more blocks.
+        let better_off: &[_] = match self.sha_ni {
+            Some(_) => &[(8, 5), (2, 1)],
+            None => &[(8, 5)],
+        };
+        let longest = group.last().map_or(0, |it| it.left);
+        let of_others = better_off.iter().filter_map(|(few, more)| {
+            let others = group.len().checked_sub(*few)?;
+            let blocks = group.get(..others)?.last()?.left;
+            (longest >= blocks + more).then_some(blocks)
+        });
+        of_others.min().unwrap_or(longest)
+    }
 }
 
-/// Are the codes of so many messages computed so much faster together, on this CPU, that it is worth the trouble? Two at a time gain too little.
+/// Are the codes of so many messages computed so much faster together, on this CPU, that it is worth the trouble?
 pub(crate) fn is_worth_it(messages: usize) -> bool {
-    !matches!(Units::get().way(messages), Way::Two(_) | Way::Alone)
+    match Units::get().way(messages & !1) {
+        Way::Alone => false,
+        Way::Two(_) => messages > 3,
+        _ => true,
+    }
 }
 
 /// The codes of at most `N` messages; zeros where there is none.
@@ -103,18 +124,6 @@ impl Wanted {
     };
 }
 
-/// Blocks that a group takes together: all of them, unless the longest messages have so many more than the others that they are
-/// better off without those. `better_off` says how few messages with how many more blocks.
-fn together(group: &[Wanted], better_off: &[(usize, usize)]) -> usize {
-    let longest = group.last().map_or(0, |it| it.left);
-    let of_others = better_off.iter().filter_map(|(few, more)| {
-        let others = group.len().checked_sub(*few)?;
-        let blocks = group.get(..others)?.last()?.left;
-        (longest >= blocks + more).then_some(blocks)
-    });
-    of_others.min().unwrap_or(longest)
-}
-
 struct Work<'a, 'm> {
     units: Units,
     messages: &'a [Option<Message<'m>>],
@@ -140,9 +149,9 @@ impl Work<'_, '_> {
                 rest.sort_unstable_by_key(|it| it.left);
             }
             let done = match self.units.way(rest.len()) {
-                Way::Sixteen(cpu) => self.side_by_side::<16>(cpu, &[(8, 5), (2, 1)], rest),
-                Way::EightByAvx512(cpu) => self.side_by_side::<8>(cpu, &[(2, 1)], rest),
-                Way::EightByAvx2(cpu) => self.side_by_side::<8>(cpu, &[(2, 1)], rest),
+                Way::Sixteen(cpu) => self.side_by_side::<16>(cpu, rest),
+                Way::EightByAvx512(cpu) => self.side_by_side::<8>(cpu, rest),
+                Way::EightByAvx2(cpu) => self.side_by_side::<8>(cpu, rest),
                 Way::Two(cpu) => self.whole(|two| simd::hmac_sha1::<2>(cpu, *two), rest),
                 Way::Alone => self.whole(|[one]| [one.code(sha_ni)], rest),
             };
@@ -155,11 +164,10 @@ impl Work<'_, '_> {
     fn side_by_side<const LANES: usize>(
         &mut self,
         cpu: impl SideBySide<LANES>,
-        better_off: &[(usize, usize)],
         rest: &mut [Wanted],
     ) -> usize {
         let (group, _) = rest.split_at_mut(LANES.min(rest.len()));
-        let blocks = together(group, better_off);
+        let blocks = self.units.together(group);
         self.work::<LANES>(group, |messages| cpu.hmac(messages, blocks));
         for wanted in &mut *group {
             wanted.done += blocks;
