@@ -228,7 +228,7 @@ mod tests {
                     }
                 }
                 if what == 0 {
-                    let keep = |ssrc: u32| ssrc % 3 > 0;
+                    let keep = |ssrc: u32| !ssrc.is_multiple_of(3);
                     table.retain(|ssrc, _| keep(ssrc));
                     map.retain(|ssrc, _| keep(*ssrc));
                 }
