@@ -13,7 +13,7 @@ use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, Zeroizing};
 
 pub(crate) use gcm::{Beside, Gcm};
-pub(crate) use hmac_sha1::{HmacSha1, Keyed, Message, State as Sha1State, codes, is_worth_it};
+pub(crate) use hmac_sha1::{HmacSha1, Keyed, Message, codes, is_worth_it};
 
 use crate::simd;
 

@@ -19,7 +19,7 @@ const BLOCK: usize = 64;
 const MOST_SUFFIX: usize = 56;
 
 /// The state of SHA-1 between two blocks.
-pub(crate) type State = [u32; 5];
+type State = [u32; 5];
 
 /// FIPS 180-4 §5.3.1.
 const INITIAL: State = [
@@ -119,7 +119,8 @@ impl HmacSha1 {
 pub(crate) struct Keyed<'a> {
     pub(crate) inner: &'a State,
     pub(crate) outer: &'a State,
-    blocks: [&'a [[u8; BLOCK]]; 2],
+    /// Whole blocks of the message as it is, and what ends it.
+    pub(crate) blocks: [&'a [[u8; BLOCK]]; 2],
 }
 
 impl<'a> Keyed<'a> {
@@ -129,21 +130,6 @@ impl<'a> Keyed<'a> {
         outer: &INITIAL,
         blocks: [&[]; 2],
     };
-
-    /// Blocks of the message.
-    #[inline(always)]
-    pub(crate) fn len(&self) -> usize {
-        self.blocks.iter().map(|blocks| blocks.len()).sum()
-    }
-
-    #[inline(always)]
-    pub(crate) fn block(&self, n: usize) -> Option<&'a [u8; BLOCK]> {
-        let [whole, last] = self.blocks;
-        match whole.get(n) {
-            None => last.get(n.checked_sub(whole.len())?),
-            block => block,
-        }
-    }
 
     /// What is left of the message behind so many blocks, of which `inner` is the hash.
     fn behind(self, blocks: usize, inner: &'a State) -> Self {

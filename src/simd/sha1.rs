@@ -6,7 +6,25 @@
 use core::arch::x86_64::*;
 
 use super::cpu::ShaNi;
-use crate::primitives::{Keyed, SHA1_LEN, Sha1State};
+use crate::primitives::{Keyed, SHA1_LEN};
+
+impl<'a> Keyed<'a> {
+    /// Blocks of the message.
+    #[inline(always)]
+    pub(super) fn len(&self) -> usize {
+        let [whole, last] = self.blocks;
+        whole.len() + last.len()
+    }
+
+    #[inline(always)]
+    pub(super) fn block(&self, n: usize) -> Option<&'a [u8; 64]> {
+        let [whole, last] = self.blocks;
+        match whole.get(n) {
+            None => last.get(n.checked_sub(whole.len())?),
+            block => block,
+        }
+    }
+}
 
 /// Five words, the first one in the highest element of `abcd`, and the fifth one in that of `e`.
 #[derive(Clone, Copy)]
@@ -50,7 +68,7 @@ fn hmac_with_features<const N: usize>(messages: &[Keyed<'_>; N]) -> [[u8; SHA1_L
 }
 
 #[target_feature(enable = "sha,ssse3,sse4.1")]
-fn load_state([a, b, c, d, e]: &Sha1State) -> State {
+fn load_state([a, b, c, d, e]: &[u32; 5]) -> State {
     let [a, b, c, d, e] = [a, b, c, d, e].map(|word| word.cast_signed());
     State {
         abcd: _mm_set_epi32(a, b, c, d),

@@ -4,7 +4,7 @@
 //! n of each vector is of message n.
 
 use super::words::{Four, Words};
-use crate::primitives::{Keyed, SHA1_LEN, Sha1State};
+use crate::primitives::{Keyed, SHA1_LEN};
 
 /// So many messages side by side.
 pub(crate) trait SideBySide<const LANES: usize>: Copy {
@@ -112,7 +112,7 @@ fn store_in<V: Words<LANES>, const LANES: usize>(
 
 /// Word n of every hash in vector n.
 #[inline(always)]
-fn across<V: Words<LANES>, const LANES: usize>(cpu: V::Cpu, hashes: [&Sha1State; LANES]) -> [V; 5] {
+fn across<V: Words<LANES>, const LANES: usize>(cpu: V::Cpu, hashes: [&[u32; 5]; LANES]) -> [V; 5] {
     let mut first_four = [Four::of(&[0; 4]); LANES];
     let mut last_four = first_four;
     for ((first, last), hash) in first_four.iter_mut().zip(&mut last_four).zip(hashes) {
