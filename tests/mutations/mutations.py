@@ -149,6 +149,11 @@ MUTATIONS = [
         "pub(crate) fn are_equal(one: &[u8], other: &[u8]) -> bool { if one != other { return false; }", "constant_time",
     ),
     Mutation(
+        "a state's code is compared up to the first difference", "src/state/codec.rs",
+        "match are_equal(&code(keys.into_iter(), self.covered), self.code) {",
+        "match code(keys.into_iter(), self.covered).iter().eq(self.code) {", "constant_time",
+    ),
+    Mutation(
         "a function has leave to index", "src/header.rs",
         "fn check_length(packet", "#[allow(clippy::indexing_slicing)] fn check_length(packet", "fences",
     ),
