@@ -284,8 +284,9 @@ impl KeyRing {
     /// Makes `key` ready for packets, if it is none that is or was here.
     fn make_ready(&self, key: &MasterKey) -> Result<Box<RingKey>, KeyRingError> {
         let ready = Box::new(RingKey::new(key, self.derivation, self.next_serial));
-        let mut others = self.keys.iter().map(|key| &key.check).chain(&self.former);
-        match others.any(|other| ready.check.matches(other)) {
+        let others = self.keys.iter().map(|key| &key.check).chain(&self.former);
+        // All of them are looked at: which one it is, is nobody's business.
+        match others.fold(false, |found, other| found | ready.check.matches(other)) {
             true => Err(KeyRingError::KeyReused),
             false => Ok(ready),
         }

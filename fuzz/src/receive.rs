@@ -26,8 +26,8 @@ struct Script<'a> {
 /// Plays the script in `input` with one plane of a receiver.
 ///
 /// # Panics
-/// If a forged packet is accepted or changes anything, if a packet is accepted twice or comes out as other bytes, or if an
-/// error leaves a buffer changed.
+/// If a forged packet is accepted or changes anything, the exported state among it, if a packet is accepted twice or comes out as other bytes, or if
+/// an error leaves a buffer changed.
 pub fn receive(plane: Plane, input: &[u8]) {
     let mut input = Input(input);
     let setup = Setup::read(&mut input);
@@ -47,6 +47,8 @@ pub fn receive(plane: Plane, input: &[u8]) {
     while !script.input.is_empty() {
         script.step();
     }
+    let exported = [&script.receiver, &script.sheltered].map(Receiver::export_state);
+    assert!(exported[0] == exported[1], "what was refused left a trace");
 }
 
 impl Script<'_> {

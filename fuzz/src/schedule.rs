@@ -64,6 +64,7 @@ pub fn schedule(input: &[u8]) {
                 world.step(&mut input);
             }
         }
+        world.end();
     }
 }
 
@@ -454,6 +455,16 @@ impl World {
                     assert_eq!(restarted[0], model.restart_rtcp(ssrc));
                 }
             }
+        }
+    }
+
+    /// What was refused is not in the exported state, either, while there are keys of before and when they are gone.
+    fn end(&mut self) {
+        for _ in 0..2 {
+            let exported = [&self.rx, &self.sheltered].map(Receiver::export_state);
+            assert!(exported[0] == exported[1], "what was refused left a trace");
+            self.rx.end_overlap();
+            self.sheltered.end_overlap();
         }
     }
 

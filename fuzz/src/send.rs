@@ -7,13 +7,27 @@ use crate::{Input, Setup};
 /// Protects what the script in `input` says, whatever it is. What could be protected has to come out at a receiver.
 ///
 /// # Panics
-/// If it does not, or if an error leaves buffer or state changed.
+/// If it does not, or if an error leaves buffer or state changed, the exported state among it.
 pub fn send(input: &[u8]) {
     let mut input = Input(input);
     let setup = Setup::read(&mut input);
-    let (Some(mut sender), Some(mut receiver)) = (setup.sender(), setup.receiver()) else {
+    let contexts = (setup.sender(), setup.sender(), setup.receiver());
+    let (Some(mut sender), Some(mut sheltered), Some(mut receiver)) = contexts else {
         return;
     };
+    play(&setup, input, &mut sender, &mut sheltered, &mut receiver);
+    let exported = [sender, sheltered].map(|it| it.export_state());
+    assert!(exported[0] == exported[1], "what was refused left a trace");
+}
+
+/// `sheltered` protects what `sender` did not refuse.
+fn play(
+    setup: &Setup,
+    mut input: Input<'_>,
+    sender: &mut Sender,
+    sheltered: &mut Sender,
+    receiver: &mut Receiver,
+) {
     while !input.is_empty() {
         let step = input.byte();
         let plane = [Plane::Rtp, Plane::Rtcp][usize::from(step & 1)];
@@ -22,25 +36,36 @@ pub fn send(input: &[u8]) {
                 // Both are where the sender is: they agree on whether it can move.
                 let (ssrc, roc) = (input.ssrc(), input.roc());
                 let both = (sender.set_roc(ssrc, roc), receiver.set_roc(ssrc, roc));
+                assert_eq!(sheltered.set_roc(ssrc, roc), both.0);
                 if setup.loses_step(Plane::Rtp) && both.0 != both.1 {
                     return;
                 }
                 assert_eq!(both.0, both.1);
             }
-            1 => setup.select(&mut sender, input.byte()),
+            1 => {
+                let n = input.byte();
+                setup.select(sender, n);
+                setup.select(sheltered, n);
+            }
             _ => {
                 let len = usize::from(input.u16() % 2048);
                 let plain = input.take(len);
                 let spare = setup.spare(plane, plain);
-                let Ok(protected) = protect(&mut sender, plane, step >> 5, plain, spare) else {
+                let Ok(protected) = protect(sender, plane, step >> 5, plain, spare) else {
                     continue;
                 };
+                let again = protect(sheltered, plane, step >> 5, plain, spare);
+                assert_eq!(
+                    again.as_ref(),
+                    Ok(&protected),
+                    "a refusal made a difference"
+                );
                 let plain = setup.received(plane, plain);
                 assert_eq!(
                     protected.len(),
-                    plain.len() + overhead(&sender, plane) - spare
+                    plain.len() + overhead(sender, plane) - spare
                 );
-                match unprotect(&mut receiver, plane, protected) {
+                match unprotect(receiver, plane, protected) {
                     // What has no tag tells nobody that it was taken for another packet.
                     opened if setup.loses_step(plane) && opened.as_ref() != Ok(&plain) => return,
                     Ok(opened) => assert_eq!(opened, plain),

@@ -216,7 +216,7 @@ impl World {
     fn play(&mut self, step: &Step<'_>) {
         let which = usize::from(step.how & 3) % self.dialogs.len();
         let mut dialog = self.dialogs.swap_remove(which);
-        let before = dialog.state();
+        let (before, exported) = (dialog.state(), dialog.session.export_secret_state());
         let had_leg = dialog.session.leg().is_some();
         let lines: Vec<String> = step.lines.iter().map(|line| self.filled(line)).collect();
         let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
@@ -244,6 +244,7 @@ impl World {
                     dialog.seen.extend(lines);
                 } else {
                     assert_eq!(dialog.state(), before);
+                    assert!(dialog.session.export_secret_state() == exported);
                 }
                 None
             }
@@ -264,12 +265,22 @@ impl World {
                             dialog.seen.push(attribute.secret_line().to_string());
                         }
                     }
-                    Err(_) => assert_eq!(dialog.state(), before),
+                    Err(_) => {
+                        assert_eq!(dialog.state(), before);
+                        assert!(dialog.session.export_secret_state() == exported);
+                    }
                 }
                 None
             }
-            b'a' => dialog.session.answered(&section, step.from()).ok(),
-            b'c' => dialog.session.commit().ok(),
+            b'a' | b'c' => {
+                let outcome = match step.what {
+                    b'a' => dialog.session.answered(&section, step.from()),
+                    _ => dialog.session.commit(),
+                };
+                let changed = dialog.session.export_secret_state() != exported;
+                assert!(outcome.is_ok() || !changed);
+                outcome.ok()
+            }
             b'r' => {
                 dialog.session.rollback();
                 assert!(!dialog.session.has_open_exchange() && dialog.session.commit().is_err());
@@ -278,6 +289,7 @@ impl World {
             b'f' if self.dialogs.len() < MOST_DIALOGS => {
                 let forked = dialog.session.answered_by_fork(&section, step.from());
                 assert_eq!(dialog.state(), before);
+                assert!(forked.is_ok() || dialog.session.export_secret_state() == exported);
                 if let Ok((session, outcome)) = forked {
                     let mut fork = Dialog::of(session);
                     fork.known.clone_from(&dialog.known);

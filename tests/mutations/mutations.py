@@ -57,12 +57,12 @@ class Mutation:
 ELSEWHERE = "SRTCP keys for another label, and eight more"
 
 MUTATIONS = [
+    Mutation("the labels of SRTCP keys begin at 4", "src/kdf.rs", "Plane::Rtcp => 3,", "Plane::Rtcp => 4,", "vectors"),
     Mutation("a code is taken for any packet", "src/transform/hmac.rs", "let is_about_it = job.portion ==", "let is_about_it = true || job.portion ==", "batch"),
     Mutation(
         "a lane is taken for its neighbour", "src/simd/words/eight.rs",
         "setr_epi32(1, 2, 4, 8, 16, 32, 64, 128)", "setr_epi32(1, 2, 4, 8, 32, 16, 64, 128)", "lib",
     ),
-    Mutation("the labels of SRTCP keys begin at 4", "src/kdf.rs", "Plane::Rtcp => 3,", "Plane::Rtcp => 4,", "vectors"),
     Mutation("counter mode begins 8 bits late", "src/transform/counter_mode.rs", "at.ssrc_and_index()) << 16", "at.ssrc_and_index()) << 8", "peers"),
     Mutation(
         "every tag is right", "src/transform.rs",
@@ -151,6 +151,11 @@ MUTATIONS = [
         "a tag is compared up to the first difference", "src/primitives.rs",
         "pub(crate) fn are_equal(one: &[u8], other: &[u8]) -> bool {",
         "pub(crate) fn are_equal(one: &[u8], other: &[u8]) -> bool { if one != other { return false; }", "constant_time",
+    ),
+    Mutation(
+        "a state's code is compared up to the first difference", "src/state/codec.rs",
+        "match are_equal(&code(keys.into_iter(), self.covered), self.code) {",
+        "match code(keys.into_iter(), self.covered).iter().eq(self.code) {", "constant_time",
     ),
     Mutation(
         "a function has leave to index", "src/header.rs",

@@ -8,6 +8,7 @@ use super::change::{Changes, Outcome, ReceiverChange, ReceiverRekey, SenderChang
 use super::known::KnownKeys;
 use super::{Addresses, Exchange, OpenOffer, Prepared, Session};
 use crate::error::StateError;
+use crate::primitives::are_equal;
 use crate::ring::KeyCheck;
 use crate::sdes::attribute::{CryptoAttribute, Line, ParseMode};
 use crate::sdes::decision::{self, PlainRtp};
@@ -54,8 +55,8 @@ impl Lines {
                 _ => Err(MALFORMED),
             };
         };
-        let code = r.array()?;
-        let found = lines.iter().find(|(it, _)| *it == code);
+        let code: [u8; StateKey::CODE] = r.array()?;
+        let found = lines.iter().find(|(it, _)| are_equal(it, &code));
         let found = found.map(|(_, line)| line.secret_copy());
         found.ok_or(StateError::OtherLines)
     }

@@ -1,20 +1,23 @@
 //! No branch and no address depends on a secret. Key bytes and base64 text are marked undefined, and memcheck follows them through
 //! everything that the crate makes of them: it reports a jump or a table look-up that depends on an undefined byte.
 //!
-//! What is public by design is said in one place each: [`on_the_wire`] for what is sent, and `public.supp` for decisions inside the crate.
-//! `run.sh` runs this.
+//! What is public by design is said in one place each: [`on_the_wire`] for what is sent, [`state::stored`] for exported state, and `public.supp` for
+//! decisions inside the crate. `run.sh` runs this.
 
 mod memcheck;
+mod state;
 
 use std::hint::black_box;
+use std::num::NonZeroU16;
 use std::process::ExitCode;
 
 use memcheck::{hide, hide_low_bits, reveal};
 use srtp_sdes::batch::{self, Incoming, Outgoing};
+use srtp_sdes::dtls::{self, Role};
 use srtp_sdes::sdes::{CryptoAttribute, Line, ParseMode};
 use srtp_sdes::{
     Cryptex, CryptoSuite, KeyDerivationRate, MasterKey, Mki, Overlap, Plane, Receiver,
-    RocAfterRekey, Sender, without_best_levels,
+    RocAfterRekey, RocCarry, Sender, without_best_levels,
 };
 
 /// What is sent is for everybody to see: ciphertext and tag say nothing without the key.
@@ -32,16 +35,23 @@ fn main() -> ExitCode {
     say_what_is_run();
     let mut is_well = true;
     for suite in CryptoSuite::ALL {
-        let cases: [(&str, Case); 9] = [
+        let cases: [(&str, Case); 16] = [
             ("key from bytes", from_bytes),
             ("key from base64", from_base64),
+            ("keys from DTLS", from_dtls),
             ("crypto line", crypto_line),
             ("SRTP", srtp),
             ("SRTCP", srtcp),
-            ("batches", batches),
+            ("packets that are only verified", monitored),
             ("headers, rates, MKIs", options),
+            ("rollover counters in tags", roc_carry),
+            ("batches", batches),
+            ("a forged packet in a batch", forged_in_a_batch),
             ("forged packets", forged),
             ("re-key and key equality", rekey),
+            ("state of contexts", state::of_contexts),
+            ("state of contexts, with keys", state::of_contexts_with_keys),
+            ("state of a session", state::of_a_session),
         ];
         for (name, case) in cases {
             is_well &= errors_of(&format!("{suite}: {name}"), || case(suite)) == 0;
@@ -99,9 +109,14 @@ fn key(suite: CryptoSuite, n: u8) -> MasterKey {
 /// A line with the base64 of a key in it. Where a key ends is public, so it is public which characters are none of base64; here they differ
 /// from those of the key in their upper four bits, and the lower ones are the secret.
 fn with_base64(suite: CryptoSuite, before: &str, behind: &str) -> String {
+    with_base64_of(suite, 0, before, behind)
+}
+
+/// The same with another key for each number.
+fn with_base64_of(suite: CryptoSuite, n: usize, before: &str, behind: &str) -> String {
     let len = suite.key_and_salt_len();
     let digits = (len * 8).div_ceil(6);
-    let letters = "BCDEFGHIJKLMNObcdefghijklmno".chars().cycle();
+    let letters = "BCDEFGHIJKLMNObcdefghijklmno".chars().cycle().skip(n);
     // Its lower bits are 0, as those to spare have to be.
     let mut text: String = letters.take(digits - 1).chain(['g']).collect();
     while !text.len().is_multiple_of(4) {
@@ -145,6 +160,32 @@ fn crypto_line(suite: CryptoSuite) {
             Line::Usable(line) => black_box(line.keys()[0].secret_base64()),
             other => panic!("{other:?}"),
         };
+    }
+}
+
+fn from_dtls(suite: CryptoSuite) {
+    let exported = secret(dtls::exported_len(suite));
+    for role in [Role::Client, Role::Server] {
+        let keys = dtls::split_secret(suite, &exported, role).expect("the length of the suite");
+        black_box(format!("{keys:?}"));
+        flows(1, &mut Sender::new(keys.ours), None);
+    }
+}
+
+/// A packet of each plane goes through.
+fn flows(seq: u8, sender: &mut Sender, receiver: Option<&mut Receiver>) {
+    let (mut srtp, mut srtcp) = (rtp(seq), rtcp());
+    sender.protect_rtp_vec(&mut srtp).expect("a packet");
+    sender.protect_rtcp_vec(&mut srtcp).expect("a packet");
+    on_the_wire(&srtp);
+    on_the_wire(&srtcp);
+    if let Some(receiver) = receiver {
+        receiver
+            .unprotect_rtp_vec(&mut srtp)
+            .expect("what was sent");
+        receiver
+            .unprotect_rtcp_vec(&mut srtcp)
+            .expect("what was sent");
     }
 }
 
@@ -221,6 +262,67 @@ fn batches(suite: CryptoSuite) {
             packet.plain().expect("what was sent");
         }
     }
+}
+
+fn monitored(suite: CryptoSuite) {
+    let (mut sender, mut monitor) = (Sender::new(key(suite, 0)), Receiver::new(key(suite, 0)));
+    for seq in 1..4 {
+        let (mut srtp, mut srtcp) = (rtp(seq), rtcp());
+        sender.protect_rtp_vec(&mut srtp).expect("a packet");
+        sender.protect_rtcp_vec(&mut srtcp).expect("a packet");
+        on_the_wire(&srtp);
+        on_the_wire(&srtcp);
+        monitor.verify_rtp(&srtp).expect("what was sent");
+        monitor.verify_rtcp(&srtcp).expect("what was sent");
+    }
+}
+
+/// The three modes of RFC 4771, where every third packet carries the counter.
+fn roc_carry(suite: CryptoSuite) {
+    let rate = NonZeroU16::new(3).expect("not 0");
+    for carry in [
+        RocCarry::rccm1_unauthenticated_between(rate),
+        RocCarry::rccm2(rate),
+        RocCarry::rccm3_unauthenticated(rate),
+    ] {
+        let tx = Sender::builder(key(suite, 0)).roc_carry(carry);
+        let rx = Receiver::builder(key(suite, 0)).roc_carry(carry);
+        let (Ok(mut sender), Ok(mut receiver)) = (tx.build(), rx.build()) else {
+            continue;
+        };
+        for seq in 3..8 {
+            let mut packet = rtp(seq);
+            sender.protect_rtp_vec(&mut packet).expect("a packet");
+            on_the_wire(&packet);
+            let mut forged = packet.clone();
+            if let Some(last) = forged.last_mut() {
+                *last ^= 1;
+            }
+            let _ = receiver.unprotect_rtp(&mut forged);
+            let _ = receiver.unprotect_rtp(&mut packet);
+        }
+    }
+}
+
+/// More packets than are looked at together, one of them forged.
+fn forged_in_a_batch(suite: CryptoSuite) {
+    let (mut tx, mut rx) = ([Sender::new(key(suite, 0))], [Receiver::new(key(suite, 0))]);
+    let mut sent: Vec<Vec<u8>> = (1..=40).map(rtp).collect();
+    let lengths: Vec<usize> = sent.iter().map(Vec::len).collect();
+    let room = tx[0].rtp_overhead();
+    sent.iter_mut().for_each(|it| it.resize(it.len() + room, 0));
+    let pairs = sent.iter_mut().zip(&lengths);
+    let mut packets: Vec<_> = pairs
+        .map(|(buf, len)| Outgoing::in_place(0, Plane::Rtp, buf, *len))
+        .collect();
+    batch::protect(&mut tx[..], &mut packets);
+    sent.iter().for_each(|packet| on_the_wire(packet));
+    sent[17][30] ^= 1;
+    let incoming = sent.iter_mut().map(|it| Incoming::new(0, Plane::Rtp, it));
+    let mut packets: Vec<_> = incoming.collect();
+    batch::unprotect(&mut rx[..], &mut packets);
+    let opened = packets.iter().filter(|it| it.plain().is_some()).count();
+    assert_eq!(opened, if suite.rtp_tag_len() > 0 { 39 } else { 40 });
 }
 
 fn options(suite: CryptoSuite) {
