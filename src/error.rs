@@ -373,7 +373,7 @@ pub enum BuildError {
     /// A tag that carries the rollover counter is 8 to 20 bytes long, or 4 in RCCm3 (RFC 4771 §5).
     #[error("a tag that carries a rollover counter has 8 to 20 bytes, and 4 in RCCm3, not {bytes}")]
     RocCarryTag {
-        /// Bytes asked for; 255 stands for that and more.
+        /// Bytes asked for; 65535 stands for that and more.
         bytes: usize,
     },
     /// One of the keys does not go with the others.

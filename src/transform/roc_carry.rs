@@ -24,7 +24,7 @@ use crate::suite::CryptoSuite;
 pub struct RocCarry {
     mode: Mode,
     rate: NonZeroU16,
-    tag_len: Option<u8>,
+    tag_len: Option<u16>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -79,9 +79,10 @@ impl RocCarry {
     /// Default: the suite's SRTP tag and 4 bytes, so that no MAC is shorter than without this: 14 for the `_80` suites, as RFC 4771 §5 recommends, and 8 for the `_32` suites.
     #[must_use]
     pub const fn tag_len(mut self, bytes: usize) -> Self {
-        // One byte: it stands among what every packet asks a context for.
-        let [least, ..] = bytes.to_le_bytes();
-        self.tag_len = Some(if bytes > 255 { 255 } else { least });
+        // Two bytes: it stands among what every packet asks a context for.
+        let [low, high, ..] = bytes.to_le_bytes();
+        let len = u16::from_le_bytes([low, high]);
+        self.tag_len = Some(if bytes > 0xffff { u16::MAX } else { len });
         self
     }
 
@@ -126,7 +127,8 @@ impl RocCarry {
         });
         w.u16(self.rate.get());
         // More than fits is as wrong as the greatest that does, and `check` lets neither pass.
-        w.option(self.tag_len, Writer::u8);
+        let tag_len = self.tag_len.map(|len| u8::try_from(len).unwrap_or(u8::MAX));
+        w.option(tag_len, Writer::u8);
     }
 
     pub(crate) fn read(r: &mut Reader<'_>) -> Result<Self, StateError> {
@@ -139,7 +141,7 @@ impl RocCarry {
                 _ => return Err(malformed),
             },
             rate: NonZeroU16::new(r.u16()?).ok_or(malformed)?,
-            tag_len: r.option(Reader::u8)?,
+            tag_len: r.option(Reader::u8)?.map(u16::from),
         })
     }
 
