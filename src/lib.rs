@@ -95,7 +95,7 @@
 )]
 
 extern crate alloc;
-#[cfg(any(feature = "std", test))]
+#[cfg(any(feature = "std", test, srtp_sdes_watched))]
 extern crate std;
 
 // The way of a packet, in the order in which it meets them.
@@ -166,6 +166,8 @@ pub use header::Plane;
 pub use index::PacketIndex;
 pub use kdf::KeyDerivationRate;
 pub use key::{Lifetime, MasterKey, Mki};
+#[cfg(srtp_sdes_watched)]
+pub use primitives::WHEN_PUBLIC;
 #[doc(hidden)]
 pub use primitives::without_best_levels;
 pub use receiver::{Overlap, Receiver, ReceiverBuilder, ReceiverOptions, RocAfterRekey};

@@ -4,14 +4,17 @@
 
 #[cfg(feature = "aria")]
 mod aria;
+mod compare;
 mod gcm;
 mod hmac_sha1;
 
 use aes::cipher::{Array, BlockCipherEncrypt, InnerIvInit, KeyInit, StreamCipherCore, consts::U16};
 use aes::{Aes128Enc, Aes192Enc, Aes256Enc};
-use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, Zeroizing};
 
+#[cfg(srtp_sdes_watched)]
+pub use compare::WHEN_PUBLIC;
+pub(crate) use compare::{are_equal, is_truncation_of};
 pub(crate) use gcm::{Beside, Gcm};
 pub(crate) use hmac_sha1::{HmacSha1, Keyed, Message, codes, is_worth_it};
 
@@ -223,41 +226,6 @@ pub fn without_best_levels(levels: usize) -> &'static str {
     simd::Level::best().map_or("portable", simd::Level::name)
 }
 
-/// Is `received` the beginning of `computed`, and not empty? In constant time for a given length of `received`.
-#[inline(always)]
-pub(crate) fn is_truncation_of(received: &[u8], computed: &[u8]) -> bool {
-    /// For the lengths that tags have, which are then known beforehand.
-    #[inline(always)]
-    fn of_length<const N: usize>(received: &[u8], computed: &[u8]) -> Option<bool> {
-        let received: &[u8; N] = received.try_into().ok()?;
-        Some(are_equal(computed.first_chunk::<N>()?, received))
-    }
-    if let Some(is_it) = of_length::<10>(received, computed) {
-        return is_it;
-    }
-    if let Some(is_it) = of_length::<16>(received, computed) {
-        return is_it;
-    }
-    match computed.get(..received.len()) {
-        Some(computed) if !computed.is_empty() => are_equal(computed, received),
-        _ => false,
-    }
-}
-
-/// Are the bytes the same? In constant time for given lengths.
-#[inline(always)]
-pub(crate) fn are_equal(one: &[u8], other: &[u8]) -> bool {
-    // Words at a time: `subtle` on slices pays for its barrier at every byte.
-    let ((words, bytes), (other_words, other_bytes)) = (one.as_chunks(), other.as_chunks());
-    let words = words.iter().zip(other_words);
-    let bytes = bytes.iter().zip(other_bytes);
-    let difference = words.fold(0, |sum, (one, other)| {
-        sum | (u64::from_ne_bytes(*one) ^ u64::from_ne_bytes(*other))
-    });
-    let difference = bytes.fold(difference, |sum, (one, other)| sum | u64::from(one ^ other));
-    one.len() == other.len() && difference.ct_eq(&0).into()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -315,29 +283,5 @@ mod tests {
         read("rfc6188_aes_cm.json", 2)
             .iter()
             .for_each(check_keystream);
-    }
-
-    #[test]
-    fn a_tag_is_accepted_only_if_every_byte_received_is_right() {
-        let computed = [1u8, 2, 3, 4, 5, 6, 7, 8];
-        assert!(is_truncation_of(&[1, 2, 3, 4], &computed));
-        assert!(is_truncation_of(&computed, &computed));
-        for wrong in 0..4 {
-            let mut received = [1, 2, 3, 4];
-            received[wrong] ^= 0x80;
-            assert!(!is_truncation_of(&received, &computed));
-        }
-        for len in 1..=20 {
-            let computed: Vec<u8> = (0..20).collect();
-            assert!(is_truncation_of(&computed[..len], &computed));
-            for bit in 0..len * 8 {
-                let mut received = computed.clone();
-                received[bit / 8] ^= 1 << (bit % 8);
-                assert!(!is_truncation_of(&received[..len], &computed));
-            }
-        }
-        assert!(!is_truncation_of(&[0; 9], &computed));
-        assert!(!are_equal(&computed, &computed[1..]));
-        assert!(!is_truncation_of(&[], &computed), "no tag is no proof");
     }
 }

@@ -8,6 +8,7 @@ use sha1::block_api::compress;
 use subtle::ConstantTimeEq;
 use zeroize::ZeroizeOnDrop;
 
+use super::compare::outcome;
 use super::{SHA1_LEN, Wiped, copy_short};
 use crate::simd::{self, ShaNi};
 
@@ -91,9 +92,8 @@ impl HmacSha1 {
             words.fold(0, |sum, (ours, theirs)| sum | (ours ^ theirs))
         };
         let inner = difference(&self.inner, &other.inner);
-        (inner | difference(&self.outer, &other.outer))
-            .ct_eq(&0)
-            .into()
+        let difference = inner | difference(&self.outer, &other.outer);
+        outcome(difference.ct_eq(&0))
     }
 
     /// The code of `message` followed by `suffix`, which has at most 56 bytes.

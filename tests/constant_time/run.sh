@@ -13,8 +13,8 @@ fi
 echo "NOT RUN: VAES, and HMAC-SHA1 side by side on AVX-512, which Valgrind does not know. src/bin/timing.rs asks the clock about them"
 for level in portable native; do
     case $level in
-    portable) flags='--cfg aes_backend="soft" --cfg polyval_backend="soft" --cfg sha1_backend="soft"' ;;
-    native) flags='' ;;
+    portable) flags='--cfg srtp_sdes_watched --cfg aes_backend="soft" --cfg polyval_backend="soft" --cfg sha1_backend="soft"' ;;
+    native) flags='--cfg srtp_sdes_watched' ;;
     esac
     echo "== $level"
     # A folder for each: flags would have everything built again.

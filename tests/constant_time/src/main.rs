@@ -1,8 +1,8 @@
 //! No branch and no address depends on a secret. Key bytes and base64 text are marked undefined, and memcheck follows them through
 //! everything that the crate makes of them: it reports a jump or a table look-up that depends on an undefined byte.
 //!
-//! What is public by design is said in one place each: [`on_the_wire`] for what is sent, [`state::stored`] for exported state, and `public.supp` for
-//! decisions inside the crate. `run.sh` runs this.
+//! What is public by design is said in one place each: [`on_the_wire`] for what is sent, [`state::stored`] for exported state, the outcomes that the crate tells
+//! [`hear_outcomes`], and `public.supp` for base64 and the characters of lines. `run.sh` runs this.
 
 mod memcheck;
 mod state;
@@ -32,6 +32,7 @@ fn main() -> ExitCode {
         eprintln!("this shows nothing outside of Valgrind: see run.sh");
         return ExitCode::FAILURE;
     }
+    hear_outcomes();
     say_what_is_run();
     let mut is_well = true;
     for suite in CryptoSuite::ALL {
@@ -65,6 +66,14 @@ fn main() -> ExitCode {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
     }
+}
+
+/// Whether a comparison came out equal is public once the crate says so. Nothing else that it computes is.
+fn hear_outcomes() {
+    #[cfg(srtp_sdes_watched)]
+    srtp_sdes::WHEN_PUBLIC
+        .set(|is_so| memcheck::reveal(std::slice::from_ref(is_so), "it is an outcome"))
+        .expect("the first time");
 }
 
 fn say_what_is_run() {

@@ -31,7 +31,7 @@ pub fn is_here() -> bool {
     request(RUNNING_ON_VALGRIND, 0, 0, 0) > 0
 }
 
-/// Errors so far, without those in `public.supp`.
+/// Errors so far, but for those in `public.supp`.
 pub fn errors() -> usize {
     request(COUNT_ERRORS, 0, 0, 0)
 }
@@ -49,6 +49,7 @@ pub fn hide_low_bits(bytes: &[u8]) {
 }
 
 /// What is here is known to everybody, for this reason.
-pub fn reveal(bytes: &[u8], _why: &str) {
-    request(MAKE_MEM_DEFINED, bytes.as_ptr() as usize, bytes.len(), 0);
+pub fn reveal<T>(what: &[T], _why: &str) {
+    let at = what.as_ptr() as usize;
+    request(MAKE_MEM_DEFINED, at, size_of_val(what), 0);
 }
