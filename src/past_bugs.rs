@@ -80,7 +80,7 @@
 //! length. A comparison with an empty tag is false.
 //!
 //! **Tests.** `wire.rs`: `srtcp_tags_of_4_and_10_bytes_go_with_the_suites_that_have_them_and_no_others`, `overheads_are_exact_and_those_of_the_rfcs`;
-//! `src/primitives.rs`: `a_tag_is_accepted_only_if_every_byte_received_is_right`.
+//! `src/primitives/compare.rs`: `a_tag_is_accepted_only_if_every_byte_received_is_right`.
 //!
 //! # Header over-read
 //!

@@ -148,7 +148,7 @@ MUTATIONS = [
         "if !self.is_stored {", "if !self.is_stored || index % 2 == 1 { self.outside = vec![0; 1].into();", "no_alloc",
     ),
     Mutation(
-        "a tag is compared up to the first difference", "src/primitives.rs",
+        "a tag is compared up to the first difference", "src/primitives/compare.rs",
         "pub(crate) fn are_equal(one: &[u8], other: &[u8]) -> bool {",
         "pub(crate) fn are_equal(one: &[u8], other: &[u8]) -> bool { if one != other { return false; }", "constant_time",
     ),
