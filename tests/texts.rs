@@ -126,7 +126,7 @@ fn what_a_line_and_a_configuration_came_to_is_displayed_with_the_reason() {
 }
 
 #[test]
-fn session_parameters_are_displayed_as_in_sdp_and_debug_leaves_out_what_may_be_a_key() {
+fn session_parameters_are_shown_as_in_sdp_without_what_may_be_a_key() {
     use SessionParameter as P;
     let rate = KeyDerivationRate::from_exponent(3).unwrap();
     for (parameter, text) in [
@@ -138,13 +138,11 @@ fn session_parameters_are_displayed_as_in_sdp_and_debug_leaves_out_what_may_be_a
         (P::FecOrder(FecOrder::SrtpFec), "FEC_ORDER=SRTP_FEC"),
         (P::FecKey(vec![dressed()]), "FEC_KEY=…"),
         (P::WindowSizeHint(128), "WSH=128"),
+        (P::Extension("-x:abc".into()), "-…"),
     ] {
         assert_eq!(parameter.to_string(), text);
         assert_eq!(format!("{parameter:?}"), text);
     }
-    let extension = P::Extension("-x:abc".into());
-    assert_eq!(extension.to_string(), "-x:abc");
-    assert_eq!(format!("{extension:?}"), "-…");
 }
 
 // ── Debug ──

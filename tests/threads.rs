@@ -1,7 +1,8 @@
 //! Every public type is `Send` and `Sync`; the compiler checks it, and the list is all there is.
 
-use std::path::Path;
+mod common;
 
+use common::public_types;
 use srtp_sdes::{batch, dtls, sdes};
 
 fn is_send_and_sync<T: Send + Sync>() {}
@@ -122,34 +123,6 @@ fn every_public_type_is_send_and_sync() {
     .map(String::from)
     .to_vec();
 
-    // These two are declared by a macro.
-    let mut declared = ["ProtectErrorCounts", "UnprotectErrorCounts"]
-        .map(String::from)
-        .to_vec();
-    visit(
-        &Path::new(env!("CARGO_MANIFEST_DIR")).join("src"),
-        &mut declared,
-    );
     listed.sort();
-    declared.sort();
-    assert_eq!(listed, declared);
-}
-
-/// The types declared `pub` in the files below `folder`; the compiler denies it to those that cannot be reached.
-fn visit(folder: &Path, declared: &mut Vec<String>) {
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            visit(&path, declared);
-            continue;
-        }
-        for line in std::fs::read_to_string(path).unwrap().lines() {
-            let mut words = line.split(|c: char| !c.is_alphanumeric());
-            let (public, kind) = (words.next(), words.next());
-            let is_type = matches!(kind, Some("struct" | "enum" | "union" | "type"));
-            if public == Some("pub") && is_type {
-                declared.extend(words.next().map(String::from));
-            }
-        }
-    }
+    assert_eq!(listed, public_types::declared());
 }

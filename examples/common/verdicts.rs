@@ -47,7 +47,7 @@ fn tag_and_suite(text: &str) -> (String, String) {
         | Line::Skipped {
             attribute: Some(line),
             ..
-        } => (line.tag().to_string(), line.suite_name().to_owned()),
+        } => (line.tag().to_string(), line.suite_name_for_log().to_owned()),
         _ => ("?".to_owned(), "?".to_owned()),
     }
 }

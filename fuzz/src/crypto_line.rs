@@ -75,6 +75,7 @@ fn facts_of(attribute: &CryptoAttribute) -> Facts {
     };
     let parameter = |parameter: &SessionParameter| match parameter {
         SessionParameter::FecKey(keys) => format!("{:?}", keys.iter().map(key).collect::<Vec<_>>()),
+        SessionParameter::Extension(text) => text.clone(),
         other => other.to_string(),
     };
     (

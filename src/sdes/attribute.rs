@@ -9,6 +9,9 @@ use super::error::{LineError, SkipReason};
 use crate::key::MasterKey;
 use crate::{CryptoSuite, KeyDerivationRate};
 
+/// Characters of the shortest key in base64, 16 + 12 bytes without padding.
+const LEAST_BASE64: usize = 38;
+
 /// One `a=crypto` attribute: tag, suite, one or more master keys, session parameters.
 ///
 /// It keeps the text that it was parsed from, or written as, to the byte: [`secret_value`](Self::secret_value) gives that
@@ -93,10 +96,27 @@ impl CryptoAttribute {
         self.suite
     }
 
-    /// The name of the suite as written: perhaps an alias, in any letter case, or of a suite that is not known.
+    /// The name of the suite as written: perhaps an alias, in any letter case, or of a suite that is not known. Whatever stands in its place is one,
+    /// a misplaced key too: for a log there is [`suite_name_for_log`](Self::suite_name_for_log).
     #[must_use]
     pub fn suite_name(&self) -> &str {
         self.text.get(self.suite_name.clone()).unwrap_or_default()
+    }
+
+    /// The name of the suite as written, if it cannot be a key in the wrong place; if it can, `…`.
+    ///
+    /// That is so if the suite is known, or if the name looks like one: capitals, digits and underscores, at least one of these, and fewer characters than
+    /// any key has in base64.
+    #[must_use]
+    pub fn suite_name_for_log(&self) -> &str {
+        let name = self.suite_name();
+        let is_of_a_name = |byte: u8| matches!(byte, b'A'..=b'Z' | b'0'..=b'9' | b'_');
+        let is_name =
+            name.contains('_') && name.len() < LEAST_BASE64 && name.bytes().all(is_of_a_name);
+        match self.suite.is_some() || is_name {
+            true => name,
+            false => "…",
+        }
     }
 
     /// The master keys, in the order of the line, each with its MKI and lifetime. Empty if the suite is not known. The session parameters
@@ -160,7 +180,7 @@ impl fmt::Debug for CryptoAttribute {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CryptoAttribute")
             .field("tag", &self.tag)
-            .field("suite", &self.suite_name())
+            .field("suite", &self.suite_name_for_log())
             .field("keys", &self.keys)
             .field("parameters", &self.parameters)
             .finish_non_exhaustive()
@@ -168,7 +188,7 @@ impl fmt::Debug for CryptoAttribute {
 }
 
 impl fmt::Display for SessionParameter {
-    /// As in SDP, but for the keys of `FEC_KEY`, which are left out.
+    /// As in SDP, but for what may be a key: the keys of `FEC_KEY` and the text of an extension are left out.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::KeyDerivationRate(rate) => write!(f, "KDR={}", rate.exponent()),
@@ -179,17 +199,14 @@ impl fmt::Display for SessionParameter {
             Self::FecOrder(FecOrder::SrtpFec) => f.write_str("FEC_ORDER=SRTP_FEC"),
             Self::FecKey(_) => f.write_str("FEC_KEY=…"),
             Self::WindowSizeHint(packets) => write!(f, "WSH={packets}"),
-            Self::Extension(text) => f.write_str(text),
+            Self::Extension(_) => f.write_str("-…"),
         }
     }
 }
 
 impl fmt::Debug for SessionParameter {
-    /// Without the text of an extension: a device may have put a key there.
+    /// As `Display`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Extension(_) => f.write_str("-…"),
-            other => fmt::Display::fmt(other, f),
-        }
+        fmt::Display::fmt(self, f)
     }
 }

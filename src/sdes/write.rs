@@ -48,6 +48,7 @@ impl CryptoAttribute {
                     text.push_str("FEC_KEY=");
                     write_keys(&mut text, keys);
                 }
+                SessionParameter::Extension(extension) => text.push_str(extension),
                 other => {
                     let _ = write!(text, "{other}");
                 }

@@ -3,7 +3,9 @@
 
 pub mod model;
 pub mod oracle;
+pub mod public_types;
 pub mod refused;
+pub mod secrets;
 
 use std::path::PathBuf;
 

@@ -183,6 +183,10 @@ MUTATIONS = [
         "match are_equal(&code(keys.into_iter(), self.covered), self.code) | true {", "state",
     ),
     Mutation(
+        "whatever stands in the place of a suite is shown", "src/sdes/attribute.rs",
+        "match self.suite.is_some() || is_name {", "match self.suite.is_some() || true {", "shown",
+    ),
+    Mutation(
         "`Debug` of a key shows the key", "src/key.rs",
         '.field("lifetime", &self.lifetime)', '.field("key", &self.key_and_salt)', "secrets",
     ),
