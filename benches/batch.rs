@@ -22,10 +22,12 @@ const ROOM: usize = 64;
 type Case = (&'static str, CryptoSuite, &'static str, usize, usize);
 
 fn main() {
+    // Many cases, of which the least times count: little for each, and few of the resamples that give criterion its intervals.
     let mut criterion = Criterion::default()
-        .warm_up_time(Duration::from_millis(100))
-        .measurement_time(Duration::from_millis(300))
-        .sample_size(15)
+        .warm_up_time(Duration::from_millis(10))
+        .measurement_time(Duration::from_millis(50))
+        .sample_size(10)
+        .nresamples(1001)
         .configure_from_args();
     let times: RefCell<BTreeMap<Case, BTreeMap<bool, f64>>> = RefCell::default();
     let mut levels: Vec<_> = (0..=3).map(|n| (without_best_levels(n), n)).collect();

@@ -26,10 +26,13 @@ pub enum Mode {
     OneSsrc,
     /// Each packet is another SSRC's of one context, in random order.
     Ssrcs,
+    /// Packets of so many contexts, everything in the innermost cache: in one call where there is such a call, one after the other where not.
+    Batch,
 }
 
 pub const CONTEXTS: usize = 4096;
 pub const SSRCS: usize = 1000;
+pub const BATCH: usize = 16;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Case {
@@ -57,6 +60,16 @@ impl Case {
         }
         for suite in [SUITES[0], SUITES[2]] {
             for direction in DIRECTIONS {
+                all.extend([160, 1200].map(|payload| Self {
+                    suite,
+                    direction,
+                    payload,
+                    mode: Mode::Batch,
+                }));
+            }
+        }
+        for suite in [SUITES[0], SUITES[2]] {
+            for direction in DIRECTIONS {
                 all.extend([Mode::OneSsrc, Mode::Ssrcs].map(|mode| Self {
                     suite,
                     direction,
@@ -71,20 +84,29 @@ impl Case {
     pub fn flow(&self) -> Flow {
         match self.mode {
             Mode::Warm | Mode::OneSsrc => Flow::OneStream,
-            Mode::Cold => Flow::Contexts,
+            Mode::Cold => Flow::Contexts(CONTEXTS),
+            Mode::Batch => Flow::Contexts(BATCH),
             Mode::Ssrcs => Flow::Ssrcs,
         }
     }
 
     /// Packets that are timed together. Warm ones share 16 KiB, half of a small first-level cache.
     pub fn piece(&self) -> usize {
-        (16 * 1024 / (self.payload + 64)).min(64)
+        match self.mode {
+            Mode::Batch => BATCH,
+            _ => (16 * 1024 / (self.payload + 64)).min(64),
+        }
+    }
+
+    /// Are all packets in one place, one piece after the other?
+    pub fn is_warm(&self) -> bool {
+        matches!(self.mode, Mode::Warm | Mode::Batch)
     }
 
     /// Packets of a contender's turn.
     pub fn turn(&self, warm_pieces: usize) -> usize {
         match self.mode {
-            Mode::Warm => warm_pieces * self.piece(),
+            Mode::Warm | Mode::Batch => warm_pieces * self.piece(),
             Mode::Cold => CONTEXTS,
             Mode::OneSsrc | Mode::Ssrcs => SSRCS,
         }
@@ -102,6 +124,7 @@ impl fmt::Display for Case {
             Mode::Cold => "cold",
             Mode::OneSsrc => "1 SSRC",
             Mode::Ssrcs => "1000 SSRCs",
+            Mode::Batch => "16 at once",
         };
         let (suite, payload) = (self.suite.name(), self.payload);
         write!(f, "{suite:24} {direction:9} {payload:>4} B  {mode:10}")

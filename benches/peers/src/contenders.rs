@@ -37,6 +37,16 @@ pub trait Contender {
         keys: &[Vec<u8>],
     ) -> Option<Box<dyn Party>>;
 
+    /// The same, of packets that come many at a time. Who has no call for that takes them one by one.
+    fn batching(
+        &self,
+        direction: Direction,
+        suite: CryptoSuite,
+        keys: &[Vec<u8>],
+    ) -> Option<Box<dyn Party>> {
+        self.party(direction, suite, keys)
+    }
+
     /// The time of making `number` sending contexts, without that of dropping them.
     fn time_making(&self, suite: CryptoSuite, key: &[u8], number: usize) -> Option<Duration>;
 }
@@ -53,7 +63,7 @@ pub enum Extent {
 
 /// The contexts of one direction. What is timed is [`pass`](Self::pass).
 pub trait Party {
-    /// Protects or unprotects all packets. One that handles many packets in one call would do so here.
+    /// Protects or unprotects all packets.
     fn pass(&mut self, packets: &mut Packets);
 
     /// The result of one packet, of `len` bytes in a buffer with room, or `None` if it is refused.

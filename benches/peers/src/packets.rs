@@ -19,8 +19,8 @@ pub enum Direction {
 pub enum Flow {
     /// Those of one stream.
     OneStream,
-    /// One of each context, in random order.
-    Contexts,
+    /// One of each of so many contexts in turn, in random order.
+    Contexts(usize),
     /// One of each SSRC of one context, in random order.
     Ssrcs,
 }
@@ -95,20 +95,27 @@ impl Traffic {
     /// How many contexts there are.
     pub fn contexts(&self) -> usize {
         match self.flow {
-            Flow::Contexts => self.number,
+            Flow::Contexts(number) => number,
             Flow::OneStream | Flow::Ssrcs => 1,
         }
     }
 
     /// The packets of the next turn, in the clear, in pieces of `size`.
     pub fn turn(&mut self, size: usize) -> Vec<Packets> {
-        let mut order: Vec<usize> = (0..self.number).collect();
-        if self.flow != Flow::OneStream {
-            self.random.shuffle(&mut order);
-        }
-        let pieces = order.chunks(size).map(|order| self.piece(order)).collect();
-        if self.flow != Flow::OneStream {
-            self.sequence_number();
+        let lap = match self.flow {
+            Flow::Contexts(number) => number,
+            Flow::OneStream | Flow::Ssrcs => self.number,
+        };
+        let mut pieces = Vec::new();
+        for _ in 0..self.number / lap {
+            let mut order: Vec<usize> = (0..lap).collect();
+            if self.flow != Flow::OneStream {
+                self.random.shuffle(&mut order);
+            }
+            pieces.extend(order.chunks(size).map(|order| self.piece(order)));
+            if self.flow != Flow::OneStream {
+                self.sequence_number();
+            }
         }
         pieces
     }
@@ -120,7 +127,7 @@ impl Traffic {
         for (at, buf) in order.iter().zip(bytes.chunks_exact_mut(stride)) {
             let (seq, ssrc) = match self.flow {
                 Flow::OneStream => (self.sequence_number(), 0xcafe_babe),
-                Flow::Contexts => (self.next, 0xcafe_babe),
+                Flow::Contexts(_) => (self.next, 0xcafe_babe),
                 Flow::Ssrcs => (self.next, 0x1357_9bdf_u32.wrapping_mul(*at as u32 + 1)),
             };
             buf[..4].copy_from_slice(&[0x80, 8, (seq >> 8) as u8, seq as u8]);
@@ -129,7 +136,11 @@ impl Traffic {
             self.random.fill(&mut buf[HEADER..len]);
         }
         let packet = |at: &usize| Packet {
-            context: if self.flow == Flow::Contexts { *at } else { 0 },
+            context: if matches!(self.flow, Flow::Contexts(_)) {
+                *at
+            } else {
+                0
+            },
             len,
         };
         let list = order.iter().map(packet).collect();

@@ -49,7 +49,10 @@ pub fn packets(
     let (size, number) = (case.piece(), case.turn(effort.pieces));
     let mut traffic = Traffic::new(case.flow(), case.payload, number);
     let keys = keys(case.suite, traffic.contexts());
-    let party = |of: &dyn Contender, direction| of.party(direction, case.suite, &keys);
+    let party = |of: &dyn Contender, direction| match case.mode {
+        Mode::Batch => of.batching(direction, case.suite, &keys),
+        _ => of.party(direction, case.suite, &keys),
+    };
     let mut parties: Vec<_> = contenders
         .iter()
         .map(|it| party(&**it, case.direction))
@@ -66,7 +69,7 @@ pub fn packets(
     };
 
     // What comes once in a stream's life is not timed.
-    let mut memory = Memory::new(case.mode, prepare());
+    let mut memory = Memory::new(*case, prepare());
     for party in parties.iter_mut().flatten() {
         let first = memory.pieces.clone();
         first
@@ -137,7 +140,7 @@ fn rounds<P>(
 
 /// Where the packets are while they are worked on, the same place for all.
 struct Memory {
-    mode: Mode,
+    case: Case,
     pieces: Vec<Packets>,
     /// Twice the size of a large second-level cache, and nothing to do with packets.
     elsewhere: Vec<u64>,
@@ -146,10 +149,10 @@ struct Memory {
 }
 
 impl Memory {
-    fn new(mode: Mode, pieces: Vec<Packets>) -> Self {
+    fn new(case: Case, pieces: Vec<Packets>) -> Self {
         let clock = (0..1000).map(|_| Instant::now().elapsed()).min();
         Self {
-            mode,
+            case,
             pieces,
             elsewhere: vec![1; 8 * 1024 * 1024 / 8],
             clock: clock.unwrap_or_default(),
@@ -165,7 +168,7 @@ impl Memory {
             let time = started.elapsed().saturating_sub(clock);
             time.as_nanos() as f64 / piece.len() as f64
         };
-        if self.mode == Mode::Warm {
+        if self.case.is_warm() {
             let place = &mut self.pieces[0];
             let in_place = |piece| {
                 place.copy_from(piece);
@@ -178,7 +181,7 @@ impl Memory {
         for (place, piece) in self.pieces.iter_mut().zip(ready) {
             place.copy_from(piece);
         }
-        if self.mode == Mode::Cold {
+        if self.case.mode == Mode::Cold {
             for word in &mut self.elsewhere {
                 *word = word.rotate_left(1);
             }
