@@ -121,10 +121,12 @@
 //!
 //! **The bug.** A parse error quotes the line that it could not read. A derived `Debug` prints the struct, key included. A "trace" level writes SDP.
 //!
-//! **Here.** Errors hold offsets, tags and lengths; nothing that holds a key has a derived `Debug`, a `Display` or a comparison. What shows a key
-//! has `secret` in its name.
+//! **Here.** Errors are `Copy` and hold offsets, tags and lengths; what holds key bytes or a line's text has a `Debug` of its own, which leaves them out, and no
+//! `Display` or comparison. A suite that is not known is shown by name only if that cannot be a key. What shows a key has `secret` in its name. The crate
+//! prints and logs nothing.
 //!
-//! **Tests.** `secrets.rs`: `no_error_of_a_packet_shows_key_tag_or_payload`, `debug_of_contexts_and_builders_shows_no_key_before_or_after_packets`;
+//! **Tests.** `shown.rs`: `no_public_type_shows_a_secret_in_debug_or_display`, `no_error_has_room_for_text`; `fences.rs`: `the_crate_prints_and_logs_nothing`;
+//! `secrets.rs`: `no_error_of_a_packet_shows_key_tag_or_payload`, `debug_of_contexts_and_builders_shows_no_key_before_or_after_packets`;
 //! `sdes_lines.rs`: `no_key_shows_in_debug_or_in_an_error`.
 //!
 //! # Lifetime overflow

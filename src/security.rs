@@ -56,7 +56,8 @@
 //!
 //! - *Checked*, on x86-64: that no branch and no address depends on a secret, from base64 to the last byte of a packet, through re-keys, exported state and
 //!   sessions, for every suite but ARIA's. `tests/constant_time/` runs all of it under Valgrind with the secrets marked, in portable code and in that
-//!   for AES-NI and PCLMULQDQ. What is public by design is listed there, each with its reason.
+//!   for AES-NI and PCLMULQDQ. The outcome of a comparison becomes public in one function (`src/primitives/compare.rs`); what else is public by design is
+//!   listed there, each with its reason.
 //! - *Argued and measured*, since Valgrind does not know the instructions: VAES, SHA-NI, and HMAC-SHA1 of many packets side by side on AVX-512 (`src/simd/`). These are
 //!   the same computations without a branch on data: loops count blocks, and nothing is loaded from where data says. A program beside the check
 //!   asks the clock on each of these levels whether keys, payloads, tags and codes of two kinds differ in time, and prints which of them a machine has not got. That is

@@ -530,6 +530,26 @@ const LOWER_MODULES: [(&str, &[&str]); 4] = [
 ];
 
 #[test]
+fn the_crate_prints_and_logs_nothing() {
+    for (file, text) in sources() {
+        let code = without_tests(&code(&text));
+        for name in [
+            "print", "println", "eprint", "eprintln", "dbg", "log", "tracing",
+        ] {
+            let at: Vec<_> = words(&code, name)
+                .filter(|(_, after)| after.starts_with('!') || after.starts_with("::"))
+                .map(|(before, _)| line(before))
+                .collect();
+            assert!(at.is_empty(), "src/{file}, lines {at:?}: {name}");
+        }
+        let at: Vec<_> = words(&code, "stdout")
+            .chain(words(&code, "stderr"))
+            .collect();
+        assert!(at.is_empty(), "src/{file} writes to the terminal");
+    }
+}
+
+#[test]
 fn header_index_layout_and_replay_know_nothing_of_keys() {
     let sources = sources();
     for (lower, allowed) in LOWER_MODULES {
