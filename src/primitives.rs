@@ -159,17 +159,6 @@ impl BlockCipher {
     }
 }
 
-impl BlockCipher {
-    /// The same behind the first `header` bytes of `packet`, which stay as they are, in a way that is better before a hash of the packet.
-    #[inline(always)]
-    pub(crate) fn xor_keystream_behind(&self, first: u128, packet: &mut [u8], header: usize) {
-        match self {
-            Self::Vector(aes) => aes.xor_keystream_behind(first, packet, header),
-            _ => self.xor_keystream(first, packet.get_mut(header..).unwrap_or_default()),
-        }
-    }
-}
-
 fn xor_keystream<C: BlockCipherEncrypt<BlockSize = U16>>(cipher: &C, first: u128, data: &mut [u8]) {
     type Ctr128Be<'a, C> = ctr::CtrCore<&'a C, ctr::flavors::Ctr128BE>;
     let mut keystream = Ctr128Be::inner_iv_init(cipher, &first.to_be_bytes().into());

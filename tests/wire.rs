@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{PLANES, bytes, key, plain, protect, rtcp, rtp, rtp_with, unprotect};
+use common::{PLANES, bytes, key, oracle, plain, protect, rtcp, rtp, rtp_with, unprotect};
 use srtp_sdes::{
     BuildError, CryptoSuite, EBitPolicy, HeaderError, Mki, Plane, ProtectError, Receiver,
     ReceiverBuilder, Sender, SenderBuilder, SrtcpTag, UnprotectError,
@@ -278,6 +278,29 @@ fn a_packet_of_any_length_is_protected_and_given_back_or_refused_for_its_header(
                     }
                 }
             }
+        }
+    }
+}
+
+#[test]
+fn what_becomes_of_a_packet_of_any_length_is_what_the_rfcs_say() {
+    for suite in CryptoSuite::ALL {
+        let mut tx = Sender::new(key(suite, 1));
+        for len in 0..1400u16 {
+            // Headers of all lengths that matter to whoever works on blocks.
+            let (csrcs, extension) = ((len % 11) as u8, (len % 3 > 0).then_some(len % 4));
+            let packet = rtp_with(SSRC, len, csrcs, extension, &bytes(len.into()));
+            let expected = oracle::protect(&key(suite, 1), None, Plane::Rtp, &packet, len.into());
+            assert!(
+                protect(&mut tx, Plane::Rtp, &packet) == Ok(expected),
+                "{suite}, {len}"
+            );
+            let packet = rtcp(SSRC, &bytes(len.into()));
+            let expected = oracle::protect(&key(suite, 1), None, Plane::Rtcp, &packet, len.into());
+            assert!(
+                protect(&mut tx, Plane::Rtcp, &packet) == Ok(expected),
+                "{suite}, {len} of RTCP"
+            );
         }
     }
 }

@@ -104,6 +104,22 @@ impl HmacSha1 {
             .code(self.sha_ni)
     }
 
+    /// Does the CPU have a unit for SHA-1?
+    #[inline(always)]
+    pub(crate) fn has_unit(&self) -> bool {
+        self.sha_ni.is_some()
+    }
+
+    /// Begins a code of a message whose bytes come to be known one after the other.
+    #[inline]
+    pub(crate) fn begin(&self) -> Growing<'_> {
+        Growing {
+            hmac: self,
+            hash: self.inner,
+            blocks: 0,
+        }
+    }
+
     #[inline(always)]
     fn keyed<'a>(&'a self, blocks: [&'a [[u8; BLOCK]]; 2]) -> Keyed<'a> {
         Keyed {
@@ -111,6 +127,41 @@ impl HmacSha1 {
             outer: &self.outer,
             blocks,
         }
+    }
+}
+
+/// The code of a message of which the beginning is known.
+pub(crate) struct Growing<'k> {
+    hmac: &'k HmacSha1,
+    /// The hash of so many blocks of it.
+    hash: State,
+    blocks: usize,
+}
+
+impl Growing<'_> {
+    /// Takes in what is whole blocks of `known`, the message as far as it is known.
+    #[inline]
+    pub(crate) fn follow(&mut self, known: &[u8]) {
+        let (blocks, _) = known.as_chunks();
+        let new = blocks.get(self.blocks..).unwrap_or_default();
+        self.blocks += new.len();
+        match self.hmac.sha_ni {
+            Some(cpu) => simd::sha1_compress(cpu, &mut self.hash, new),
+            None => compress(&mut self.hash, new),
+        }
+    }
+
+    /// The code of `message` followed by `suffix`, which has at most 56 bytes.
+    #[inline]
+    pub(crate) fn code(self, message: &[u8], suffix: &[u8]) -> [u8; SHA1_LEN] {
+        let done = self.blocks * BLOCK;
+        let rest = message.get(done..).unwrap_or_default();
+        let mut end = End::EMPTY;
+        let keyed = Keyed {
+            inner: &self.hash,
+            ..self.hmac.keyed(end.padded(BLOCK + done, rest, suffix))
+        };
+        keyed.code(self.hmac.sha_ni)
     }
 }
 
@@ -272,6 +323,23 @@ mod tests {
             }
             if let Some(truncated) = case.digest_96 {
                 assert!(is_truncation_of(&truncated.0, &case.digest.0));
+            }
+        }
+    }
+
+    #[test]
+    fn the_code_of_a_message_that_grows_is_that_of_the_whole() {
+        let bytes: Vec<u8> = (0..=255).cycle().take(700).collect();
+        for sha_ni in both() {
+            let hmac = HmacSha1::on(sha_ni, &bytes[..20]);
+            for (len, step) in (0..700).flat_map(|len| [1, 63, 64, 65, 320].map(|it| (len, it))) {
+                let message = &bytes[..len];
+                let mut growing = hmac.begin();
+                for known in (0..len).step_by(step) {
+                    growing.follow(&message[..known]);
+                }
+                let code = growing.code(message, &[1, 2, 3, 4]);
+                assert_eq!(code, hmac.code(message, &[1, 2, 3, 4]), "{len} by {step}");
             }
         }
     }

@@ -33,6 +33,10 @@ impl ShaNi {
     }
 }
 
+pub(crate) fn sha1_compress(cpu: ShaNi, _: &mut [u32; 5], _: &[[u8; 64]]) {
+    match cpu {}
+}
+
 pub(crate) fn hmac_sha1<const N: usize>(cpu: ShaNi, _: [Keyed<'_>; N]) -> [[u8; SHA1_LEN]; N] {
     match cpu {}
 }
@@ -83,10 +87,6 @@ impl Aes {
     }
 
     pub(crate) fn xor_keystream(&self, _: u128, _: &mut [u8]) {
-        match self.0 {}
-    }
-
-    pub(crate) fn xor_keystream_behind(&self, _: u128, _: &mut [u8], _: usize) {
         match self.0 {}
     }
 }

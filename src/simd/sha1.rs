@@ -67,6 +67,25 @@ fn hmac_with_features<const N: usize>(messages: &[Keyed<'_>; N]) -> [[u8; SHA1_L
     compressed(outer, ends).map(|hash| store_state(hash))
 }
 
+/// Takes `blocks` into a hash.
+#[inline]
+pub(crate) fn compress(cpu: ShaNi, state: &mut [u32; 5], blocks: &[[u8; 64]]) {
+    #[target_feature(enable = "sha,ssse3,sse4.1")]
+    fn with_features(state: &mut [u32; 5], blocks: &[[u8; 64]]) {
+        let mut hash = load_state(state);
+        for block in blocks {
+            [hash] = compressed([hash], [load_block(Some(block))]);
+        }
+        let words = store_state(hash);
+        for (word, bytes) in state.iter_mut().zip(words.as_chunks().0) {
+            *word = u32::from_be_bytes(*bytes);
+        }
+    }
+    let ShaNi { .. } = cpu;
+    // SAFETY: the token proves the features.
+    unsafe { with_features(state, blocks) }
+}
+
 #[target_feature(enable = "sha,ssse3,sse4.1")]
 fn load_state([a, b, c, d, e]: &[u32; 5]) -> State {
     let [a, b, c, d, e] = [a, b, c, d, e].map(|word| word.cast_signed());

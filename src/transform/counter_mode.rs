@@ -15,6 +15,12 @@ impl CounterMode {
         Self { salt, cipher }
     }
 
+    /// Does the CPU have units for the cipher that this crate has kernels for?
+    #[inline(always)]
+    pub(super) fn has_unit(&self) -> bool {
+        matches!(self.cipher, BlockCipher::Vector(_))
+    }
+
     /// XORs the keystream of the packet at `at` onto what is behind its header.
     #[inline(always)]
     pub(super) fn xor_keystream(&self, packet: &mut [u8], header: usize, at: Position) {
@@ -23,11 +29,11 @@ impl CounterMode {
         }
     }
 
-    /// The same, for a hash of the packet that follows.
+    /// The same for a part of the payload that begins `from` bytes behind its beginning, at a block.
     #[inline(always)]
-    pub(super) fn encipher(&self, packet: &mut [u8], header: usize, at: Position) {
-        let iv = self.iv(at);
-        self.cipher.xor_keystream_behind(iv, packet, header);
+    pub(super) fn xor_keystream_from(&self, from: usize, part: &mut [u8], at: Position) {
+        let blocks = u128::try_from(from / BLOCK).unwrap_or_default();
+        self.cipher.xor_keystream(self.iv(at) + blocks, part);
     }
 
     /// The keystream of the packet at `at`, of which 2^16 blocks are sound.

@@ -5,12 +5,18 @@ use core::ops::Range;
 use zeroize::Zeroizing;
 
 use super::cipher::Cipher;
+use super::counter_mode::CounterMode;
 use super::{Authentic, Position};
 use crate::header::Plane;
 use crate::kdf::{Kdf, Purpose};
 use crate::layout::{Laid, with_cryptex_portion, write_leading};
 use crate::primitives::{HmacSha1, Message, SHA1_LEN, is_truncation_of};
 use crate::suite::CryptoSuite;
+
+/// Bytes of a plain packet from which on its hash follows the cipher step by step: two whole blocks.
+const LONG: usize = 128;
+/// The most bytes of a step: as far ahead as CPUs look.
+const STEP: usize = 320;
 
 /// In this order: what every packet asks for is near the beginning, since f8 takes more room than the other ciphers.
 #[repr(C)]
@@ -60,8 +66,55 @@ impl HmacTransform {
 
     #[inline(always)]
     pub(super) fn seal(&self, packet: &mut Laid<&mut [u8]>, at: Position, enciphered: bool) {
-        self.encipher(packet, at, enciphered);
-        self.write_tag(packet, at);
+        match self.cipher_beside_hash(packet, enciphered) {
+            Some(cipher) => self.seal_step_by_step(cipher, packet, at),
+            None => {
+                self.encipher(packet, at, enciphered);
+                self.write_tag(packet, at);
+            }
+        }
+    }
+
+    /// The cipher, if the CPU has units for it and for the hash, and the packet is long enough to keep both busy.
+    #[inline(always)]
+    fn cipher_beside_hash(
+        &self,
+        packet: &Laid<&mut [u8]>,
+        enciphered: bool,
+    ) -> Option<&CounterMode> {
+        let is_worth_it = enciphered && packet.has_tag() && packet.plain_len() >= LONG;
+        match &self.cipher {
+            Cipher::CounterMode(cipher) if is_worth_it => {
+                (self.hmac.has_unit() && cipher.has_unit()).then_some(cipher)
+            }
+            _ => None,
+        }
+    }
+
+    /// The hash follows the cipher by a step. It is a chain, each link of which waits for the one before: the CPU has time for the next step of the
+    /// cipher meanwhile, if that is not far away.
+    #[inline(never)]
+    fn seal_step_by_step(&self, cipher: &CounterMode, packet: &mut Laid<&mut [u8]>, at: Position) {
+        let mut hash = self.hmac.begin();
+        let (plain, header) = packet.plain_and_header_len();
+        let len = plain.len() - header;
+        // Whole vectors.
+        let step = (len / 2).next_multiple_of(32).min(STEP);
+        let mut known = 0;
+        for from in (0..len).step_by(step) {
+            let end = (header + from + step).min(plain.len());
+            let part = plain.get_mut(header + from..end).unwrap_or_default();
+            cipher.xor_keystream_from(from, part, at);
+            hash.follow(plain.get(..known).unwrap_or_default());
+            known = end;
+        }
+        let roc = at.roc_bytes();
+        let suffix = match at.plane {
+            Plane::Rtp => &roc[..],
+            Plane::Rtcp => &[],
+        };
+        let code = hash.code(packet.hmac_portion(), suffix);
+        packet.write_tag(&code);
     }
 
     /// The same but for the tag: returns what is left to do, if there is one.
@@ -72,11 +125,7 @@ impl HmacTransform {
         at: Position,
         enciphered: bool,
     ) -> Option<TagJob> {
-        // The hash does not follow at once.
-        if enciphered {
-            let (plain, header) = packet.plain_and_header_len();
-            self.cipher.xor_keystream(plain, header, at);
-        }
+        self.encipher(packet, at, enciphered);
         self.tag_job(packet, at)
     }
 
@@ -84,7 +133,7 @@ impl HmacTransform {
     fn encipher(&self, packet: &mut Laid<&mut [u8]>, at: Position, enciphered: bool) {
         if enciphered {
             let (plain, header) = packet.plain_and_header_len();
-            self.cipher.encipher(plain, header, at);
+            self.cipher.xor_keystream(plain, header, at);
         }
     }
 
@@ -196,7 +245,6 @@ mod tests {
     use crate::primitives::BlockCipher;
     use crate::test_vectors::{Hex, read};
     use crate::transform::SessionSalt;
-    use crate::transform::counter_mode::CounterMode;
     use alloc::string::String;
     use serde::Deserialize;
 
