@@ -133,7 +133,7 @@ MUTATIONS = [
     ),
     Mutation(
         "a receiver that requires cryptex takes packets without it", "src/receiver/path.rs",
-        "if portion == EncryptedPortion::PayloadThoughCryptexIsRequired {", "if false {", "header_properties",
+        "if claimed.portion == EncryptedPortion::PayloadThoughCryptexIsRequired {", "if false {", "header_properties",
     ),
     Mutation(
         "every answer counts as one with `a=cryptex`", "src/sdes/offer.rs",
