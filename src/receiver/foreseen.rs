@@ -10,7 +10,7 @@ use crate::layout::{EncryptedPortion, Laid};
 use crate::primitives::SHA1_LEN;
 use crate::ring::RingKey;
 use crate::stream::{RocClaim, Slot};
-use crate::transform::{Authentic, Position, TagJob};
+use crate::transform::{Authentic, Position, TagJob, Transform};
 
 /// What was found out about a packet before the packets in front of it were accepted.
 pub(crate) struct Foreseen {
@@ -68,8 +68,9 @@ impl Receiver {
             ssrc,
             index: guess.ok()?.likeliest()?.value(),
         };
+        let transform = self.lasting_transform(&laid, at)?;
         *foreseen = Some(Foreseen {
-            job: self.foresee_code(&laid, at)?,
+            job: transform.tag_job(&laid, at)?,
             place: Some((header, slot)),
         });
         Some(())
@@ -84,19 +85,19 @@ impl Receiver {
             ssrc,
             index,
         };
+        let transform = self.lasting_transform(&laid, at)?;
         *foreseen = Some(Foreseen {
-            job: self.foresee_code(&laid, at)?,
+            job: transform.tag_job(&laid, at)?,
             place: None,
         });
         Some(())
     }
 
-    /// What it takes to compute the code of a packet, if it is at `at`.
+    /// The session keys that a packet is under, if they are the same wherever it belongs.
     #[inline(always)]
-    fn foresee_code(&self, packet: &Laid<&[u8]>, at: Position) -> Option<TagJob> {
+    fn lasting_transform(&self, packet: &Laid<&[u8]>, at: Position) -> Option<&Transform> {
         let key = self.find_key(packet, at.ssrc).ok()?;
-        let transform = self.context.ring.get(key)?.lasting_transform(at.plane)?;
-        transform.tag_job(packet, at)
+        self.context.ring.get(key)?.lasting_transform(at.plane)
     }
 
     /// What [`unprotect`](Self::unprotect) does, with the code that came of what was foreseen: all that the packets in front of this one may
