@@ -1,11 +1,18 @@
 //! Unprotecting packets: one direction of one RTP session (RFC 3711 §3.3, §3.4).
 
+// The way of a packet, and what it meets there.
+mod path;
+mod claimed;
+mod accepted;
 mod decipher;
-mod failover;
+mod refused;
+// Where it branches off.
 mod forms;
 mod overlap;
-mod path;
+mod foreseen;
+// Between packets.
 mod upkeep;
+mod failover;
 
 use alloc::{boxed::Box, vec::Vec};
 use core::fmt;
@@ -22,9 +29,9 @@ use crate::statistics::UnprotectErrorCounts;
 use crate::stream::MOST_GUESSES;
 use crate::suite::CryptoSuite;
 
+pub(crate) use foreseen::Foreseen;
 use overlap::Former;
 pub use overlap::{Overlap, RocAfterRekey};
-pub(crate) use path::Foreseen;
 
 /// Unprotects SRTP and SRTCP: one direction of one RTP session.
 ///

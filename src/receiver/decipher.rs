@@ -1,7 +1,7 @@
 //! Deciphering packets that were accepted (RFC 3711 §3.3, §3.4).
 
 use super::Receiver;
-use super::path::Opened;
+use super::accepted::Opened;
 use crate::header::write_extension_profile;
 use crate::layout::{EncryptedPortion, with_cryptex_portion};
 use crate::transform::cryptex_profile;

@@ -1,14 +1,34 @@
 //! SRTP packets that are not all alike: cryptex (RFC 9335), and the rollover counter in some tags (RFC 4771).
 
 use super::Receiver;
-use super::path::{Now, Opened, jump_too_far, lay};
+use super::accepted::Opened;
+use super::claimed::{Claimed, lay};
+use super::path::{Now, Verifier};
+use super::refused::jump_too_far;
 use crate::builder::Cryptex;
 use crate::error::UnprotectError;
 use crate::header::{Plane, RTP_FIXED, RtpHeader};
-use crate::index::PacketIndex;
 use crate::layout::{EncryptedPortion, Laid};
+use crate::ring::RingKey;
 use crate::stream::{RocClaim, Slot};
-use crate::transform::{Position, cryptex_profile};
+use crate::transform::{Authentic, Position, cryptex_profile};
+
+/// By its tag or, if it carries the rollover counter, by the MAC behind that (RFC 4771 §2).
+impl Verifier for RocClaim {
+    #[inline(always)]
+    fn verify(
+        &self,
+        key: &mut RingKey,
+        packet: &Laid<&[u8]>,
+        at: Position,
+        portion: EncryptedPortion,
+    ) -> Option<Authentic> {
+        match self {
+            Self::Carried(_) => key.transform(at).verify_carried(packet, at),
+            Self::Estimated | Self::EstimatedBetween => Now.verify(key, packet, at, portion),
+        }
+    }
+}
 
 impl Receiver {
     /// What `open_rtp` does, by what this packet is.
@@ -36,7 +56,7 @@ impl Receiver {
             (Some(carry), Some((roc, _))) if carry.carries(seq) => RocClaim::Carried(roc),
             _ => RocClaim::Estimated,
         };
-        self.open_laid::<true>(&laid, header, slot, portion, roc, &Now)
+        self.open_laid(&laid, header, slot, portion, roc, &roc)
     }
 
     /// What of a packet is enciphered, where cryptex is in use: the packet says.
@@ -61,37 +81,34 @@ impl Receiver {
     ) -> Result<Opened, UnprotectError> {
         let ssrc = header.ssrc;
         let guess = self.guess_rtp(slot, header, RocClaim::EstimatedBetween, laid)?;
-        let key = self.find_key(laid, ssrc)?;
+        let claimed = Claimed {
+            laid,
+            plane: Plane::Rtp,
+            ssrc,
+            header: header.len,
+            portion,
+            slot,
+            key: self.find_key(laid, ssrc)?,
+        };
         if portion == EncryptedPortion::PayloadThoughCryptexIsRequired {
             return Err(UnprotectError::CryptexRequired { ssrc });
         }
         let likeliest = guess.likeliest();
         let index = likeliest.ok_or(UnprotectError::AuthenticationFailed { ssrc })?;
-        let at = Position {
-            plane: Plane::Rtp,
-            ssrc,
-            index: index.value(),
-        };
+        let at = claimed.at(index.value());
 
         let plain = laid.plain_len();
         match self.context.streams.get_mut(ssrc) {
             Some(stream) => {
                 let checked = stream.check_unproven(at);
                 checked.map_err(|highest| jump_too_far(at, highest))?;
-                stream.pass_between(PacketIndex::from_value(at.index), plain);
+                stream.pass_between(index, plain);
             }
             None => self.context.count_packet_elsewhere(at.plane, plain),
         }
-        if let Some(key) = self.context.ring.get_mut(key) {
+        if let Some(key) = self.context.ring.get_mut(claimed.key) {
             key.count(at);
         }
-        Ok(Opened {
-            at,
-            is_former: false,
-            key,
-            header: header.len,
-            plain,
-            portion,
-        })
+        Ok(claimed.opened(at))
     }
 }

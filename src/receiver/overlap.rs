@@ -2,7 +2,9 @@
 
 use alloc::boxed::Box;
 
-use super::path::{Now, Opened, is_of_an_authentic_packet, the_truer_of};
+use super::accepted::Opened;
+use super::path::Now;
+use super::refused::{is_of_an_authentic_packet, the_truer_of};
 use super::{Receiver, ReceiverBuilder, ReceiverOptions};
 use crate::builder::{Formats, Options};
 use crate::error::{BuildError, UnprotectError};

@@ -59,6 +59,15 @@ ELSEWHERE = "SRTCP keys for another label, and eight more"
 MUTATIONS = [
     Mutation("the labels of SRTCP keys begin at 4", "src/kdf.rs", "Plane::Rtcp => 3,", "Plane::Rtcp => 4,", "vectors"),
     Mutation("a code is taken for any packet", "src/transform/hmac.rs", "let is_about_it = job.portion ==", "let is_about_it = true || job.portion ==", "batch"),
+    Mutation("a code under one key is taken under another", "src/transform/hmac.rs", "&& job.hmac.is_same_as(&self.hmac)", "&& (true | job.hmac.is_same_as(&self.hmac))", "batch_keys"),
+    Mutation(
+        "a code over a part of a packet is taken for the whole", "src/transform/hmac.rs",
+        "job.portion == packet.hmac_portion().len()", "(true | (job.portion == packet.hmac_portion().len()))", "batch_keys",
+    ),
+    Mutation(
+        "a stream is taken to be where it was", "src/receiver/foreseen.rs",
+        "if self.context.streams.is_at(slot, header.ssrc) =>", "if (true | self.context.streams.is_at(slot, header.ssrc)) =>", "batch_keys",
+    ),
     Mutation(
         "a lane is taken for its neighbour", "src/simd/words/eight.rs",
         "setr_epi32(1, 2, 4, 8, 16, 32, 64, 128)", "setr_epi32(1, 2, 4, 8, 32, 16, 64, 128)", "lib",
@@ -133,7 +142,7 @@ MUTATIONS = [
     ),
     Mutation(
         "a receiver that requires cryptex takes packets without it", "src/receiver/path.rs",
-        "if portion == EncryptedPortion::PayloadThoughCryptexIsRequired {", "if false {", "header_properties",
+        "if claimed.portion == EncryptedPortion::PayloadThoughCryptexIsRequired {", "if false {", "header_properties",
     ),
     Mutation(
         "every answer counts as one with `a=cryptex`", "src/sdes/offer.rs",
