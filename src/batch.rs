@@ -109,6 +109,8 @@ use crate::transform::TagJob;
 
 /// Packets whose tags are computed side by side, at most. The rest of a batch follows.
 const WINDOW: usize = 32;
+/// Half of them: room for more would have to be set up as well.
+const HALF_WINDOW: usize = 16;
 
 /// Where a batch finds the contexts of its packets, by numbers that are the caller's.
 ///
@@ -181,6 +183,7 @@ impl<'p> Outgoing<'p> {
     }
 
     /// The number of its sender, unless there is nothing to do.
+    #[inline]
     fn waits_for(&self) -> Option<usize> {
         self.sender.filter(|_| self.result.is_none())
     }
@@ -238,6 +241,7 @@ impl<'p> Incoming<'p> {
     }
 
     /// The number of its receiver, unless there is nothing to do.
+    #[inline]
     fn waits_for(&self) -> Option<usize> {
         self.receiver.filter(|_| self.result.is_none())
     }
@@ -270,7 +274,10 @@ pub fn protect<C: Contexts<Sender> + ?Sized>(senders: &mut C, packets: &mut [Out
             }
         }
         if chains > 0 && is_worth_it(chains) {
-            protect_side_by_side(senders, window);
+            match window.len() {
+                ..=HALF_WINDOW => protect_side_by_side::<HALF_WINDOW, _>(senders, window),
+                _ => protect_side_by_side::<WINDOW, _>(senders, window),
+            }
         } else if chains > 0 {
             for packet in window {
                 if let Some(sender) = packet.waits_for().and_then(|it| senders.context(it)) {
@@ -282,22 +289,20 @@ pub fn protect<C: Contexts<Sender> + ?Sized>(senders: &mut C, packets: &mut [Out
 }
 
 #[inline(never)]
-fn protect_side_by_side<C: Contexts<Sender> + ?Sized>(
+fn protect_side_by_side<const N: usize, C: Contexts<Sender> + ?Sized>(
     senders: &mut C,
     window: &mut [Outgoing<'_>],
 ) {
-    let mut jobs: [Option<TagJob>; WINDOW] = [const { None }; WINDOW];
+    let mut jobs: [Option<TagJob>; N] = [const { None }; N];
     for (packet, job) in window.iter_mut().zip(&mut jobs) {
         if let Some(sender) = packet.waits_for().and_then(|it| senders.context(it)) {
             let Outgoing { plane, source, .. } = *packet;
             sender.protect_but_tag(plane, source, packet.out, job, &mut packet.result);
         }
     }
-    let mut messages = [None; WINDOW];
-    for ((message, job), packet) in messages.iter_mut().zip(&jobs).zip(&*window) {
-        *message = job.as_ref().and_then(|job| job.message(packet.out));
-    }
-    let codes: [_; WINDOW] = codes(messages.get(..window.len()).unwrap_or_default());
+    let jobs_and_packets = jobs.iter().zip(&*window);
+    let codes: [_; N] =
+        codes(jobs_and_packets.map(|(job, packet)| job.as_ref()?.message(packet.out)));
     for ((job, code), packet) in jobs.iter().zip(&codes).zip(window) {
         if let Some(job) = job {
             job.write_tag(packet.out, code);
@@ -321,7 +326,10 @@ pub fn unprotect<C: Contexts<Receiver> + ?Sized>(receivers: &mut C, packets: &mu
             }
         }
         if chains > 0 && is_worth_it(chains) {
-            unprotect_side_by_side(receivers, window);
+            match window.len() {
+                ..=HALF_WINDOW => unprotect_side_by_side::<HALF_WINDOW, _>(receivers, window),
+                _ => unprotect_side_by_side::<WINDOW, _>(receivers, window),
+            }
         } else if chains > 0 {
             for packet in window {
                 if let Some(receiver) = packet.waits_for().and_then(|it| receivers.context(it)) {
@@ -333,23 +341,19 @@ pub fn unprotect<C: Contexts<Receiver> + ?Sized>(receivers: &mut C, packets: &mu
 }
 
 #[inline(never)]
-fn unprotect_side_by_side<C: Contexts<Receiver> + ?Sized>(
+fn unprotect_side_by_side<const N: usize, C: Contexts<Receiver> + ?Sized>(
     receivers: &mut C,
     window: &mut [Incoming<'_>],
 ) {
-    let mut all: [Option<Foreseen>; WINDOW] = [const { None }; WINDOW];
+    let mut all: [Option<Foreseen>; N] = [const { None }; N];
     for (packet, foreseen) in window.iter().zip(&mut all) {
         if let Some(receiver) = packet.waits_for().and_then(|it| receivers.context(it)) {
             receiver.foresee(packet.plane, packet.packet, foreseen);
         }
     }
-    let mut messages = [None; WINDOW];
-    for ((message, foreseen), packet) in messages.iter_mut().zip(&all).zip(&*window) {
-        *message = foreseen
-            .as_ref()
-            .and_then(|it| it.job.message(packet.packet));
-    }
-    let codes: [_; WINDOW] = codes(messages.get(..window.len()).unwrap_or_default());
+    let foreseen_and_packets = all.iter().zip(&*window);
+    let codes: [_; N] =
+        codes(foreseen_and_packets.map(|(it, packet)| it.as_ref()?.job.message(packet.packet)));
     for ((foreseen, code), packet) in all.iter().zip(&codes).zip(window) {
         if let Some(receiver) = packet.waits_for().and_then(|it| receivers.context(it)) {
             match foreseen {

@@ -62,7 +62,7 @@ impl Units {
 
     /// Blocks that a group takes together: all of them, unless few of its messages have so many more blocks than the others that they are better off
     /// in other company.
-    fn together(self, group: &[Wanted]) -> usize {
+    fn together(self, group: &[Wanted<'_>]) -> usize {
         // So few messages, with so many more blocks.
         let better_off: &[_] = match self.sha_ni {
             Some(_) => &[(8, 5), (2, 1)],
@@ -89,25 +89,39 @@ pub(crate) fn is_worth_it(messages: usize) -> bool {
 
 /// The codes of at most `N` messages; zeros where there is none.
 #[inline]
-pub(crate) fn codes<const N: usize>(messages: &[Option<Message<'_>>]) -> [[u8; SHA1_LEN]; N] {
+pub(crate) fn codes<'m, const N: usize>(
+    messages: impl Iterator<Item = Option<Message<'m>>>,
+) -> [[u8; SHA1_LEN]; N] {
     codes_on(Units::get(), messages)
 }
 
 #[inline]
-fn codes_on<const N: usize>(units: Units, messages: &[Option<Message<'_>>]) -> [[u8; SHA1_LEN]; N] {
+fn codes_on<'m, const N: usize>(
+    units: Units,
+    messages: impl Iterator<Item = Option<Message<'m>>>,
+) -> [[u8; SHA1_LEN]; N] {
+    let mut wanted = [Wanted::NONE; N];
+    let mut count = 0;
+    let there = messages.enumerate().filter_map(|(n, it)| Some((n, it?)));
+    for (place, (n, message)) in wanted.iter_mut().zip(there) {
+        place.n = n;
+        place.left = message.blocks();
+        place.message = Some(message);
+        count += 1;
+    }
     let mut codes = [[0; SHA1_LEN]; N];
     let mut work = Work {
         units,
-        messages,
         codes: &mut codes,
     };
-    work.all(&mut [Wanted::NONE; N]);
+    work.all(wanted.get_mut(..count).unwrap_or_default());
     codes
 }
 
 /// A message on its way.
 #[derive(Clone, Copy)]
-struct Wanted {
+struct Wanted<'m> {
+    message: Option<Message<'m>>,
     /// Blocks that are left.
     left: usize,
     /// Blocks that are done.
@@ -116,33 +130,24 @@ struct Wanted {
     n: usize,
 }
 
-impl Wanted {
+impl Wanted<'_> {
     const NONE: Self = Self {
+        message: None,
         left: 0,
         done: 0,
         n: 0,
     };
 }
 
-struct Work<'a, 'm> {
+struct Work<'a> {
     units: Units,
-    messages: &'a [Option<Message<'m>>],
     /// Of messages that go on the hashes so far.
     codes: &'a mut [[u8; SHA1_LEN]],
 }
 
-impl Work<'_, '_> {
-    fn all(&mut self, room: &mut [Wanted]) {
-        let mut count = 0;
-        let mut places = room.iter_mut();
-        for (n, message) in self.messages.iter().enumerate() {
-            let Some(message) = message else { continue };
-            let Some(place) = places.next() else { break };
-            (place.n, place.left) = (n, message.blocks());
-            count += 1;
-        }
+impl Work<'_> {
+    fn all(&mut self, mut rest: &mut [Wanted<'_>]) {
         let sha_ni = self.units.sha_ni;
-        let mut rest = room.get_mut(..count).unwrap_or_default();
         while !rest.is_empty() {
             // Shorter ones first. Lengths are no secret.
             if !rest.is_sorted_by_key(|it| it.left) {
@@ -164,7 +169,7 @@ impl Work<'_, '_> {
     fn side_by_side<const LANES: usize>(
         &mut self,
         cpu: impl SideBySide<LANES>,
-        rest: &mut [Wanted],
+        rest: &mut [Wanted<'_>],
     ) -> usize {
         let (group, _) = rest.split_at_mut(LANES.min(rest.len()));
         let blocks = self.units.together(group);
@@ -180,7 +185,7 @@ impl Work<'_, '_> {
     fn whole<const LANES: usize>(
         &mut self,
         compute: impl FnOnce(&[Keyed<'_>; LANES]) -> [[u8; SHA1_LEN]; LANES],
-        rest: &[Wanted],
+        rest: &[Wanted<'_>],
     ) -> usize {
         self.work::<LANES>(rest, compute);
         LANES
@@ -190,7 +195,7 @@ impl Work<'_, '_> {
     #[inline(always)]
     fn work<const LANES: usize>(
         &mut self,
-        group: &[Wanted],
+        group: &[Wanted<'_>],
         compute: impl FnOnce(&[Keyed<'_>; LANES]) -> [[u8; SHA1_LEN]; LANES],
     ) {
         let mut ends = [const { End::EMPTY }; LANES];
@@ -198,9 +203,7 @@ impl Work<'_, '_> {
         let mut lanes = [Keyed::NONE; LANES];
         let places = ends.iter_mut().zip(&mut so_far).zip(&mut lanes);
         for (((end, so_far), lane), wanted) in places.zip(group) {
-            let Some(Some(it)) = self.messages.get(wanted.n) else {
-                continue;
-            };
+            let Some(it) = &wanted.message else { continue };
             *lane = it.hmac.keyed(end.padded(BLOCK, it.message, it.suffix));
             if let (1.., Some(hash)) = (wanted.done, self.codes.get(wanted.n)) {
                 *so_far = state_of(hash);
