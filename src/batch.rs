@@ -93,24 +93,32 @@
 //!
 //! # What gains
 //!
-//! Tags of HMAC-SHA1, from four packets at a time on: sixteen and eight side by side on AVX-512, eight on AVX2, and two with the CPU's instructions for
-//! SHA-1. CPUs without those instructions gain from two packets on. The more packets of like length, the more they gain, up to 16 and multiples of it.
-//! Packets that come in gain from 256 bytes on. AES-GCM has no such chain, and the call costs it some nanoseconds a packet. Encrypted header extensions,
+//! Tags of HMAC-SHA1: from four packets at a time on with AVX-512, sixteen and eight side by side; from six on with AVX2, eight side by side; and with the
+//! CPU's instructions for SHA-1 alone, two side by side, long packets, from about 250 bytes on if they go out and 600 if they come in. CPUs without those
+//! instructions gain from two packets on. The more packets of like length, the more they gain, up to 16 and multiples of it. Few and short packets that
+//! come in gain least, since each is looked at twice; where nothing is gained, packets are taken one at a time, which costs them a few nanoseconds more
+//! than outside of a batch. AES-GCM has no such chain, and the call costs it some nanoseconds a packet. Encrypted header extensions,
 //! cryptex, rollover counters in tags and key derivation rates are taken, and gain nothing. `benches/batch.rs` shows the figures.
 
 use core::borrow::BorrowMut;
 
 use crate::error::{ProtectError, UnprotectError};
-use crate::header::Plane;
-use crate::primitives::{codes, is_worth_it};
+use crate::header::{MAX_PACKET, Plane};
+use crate::primitives::{Chains, codes};
 use crate::receiver::{Foreseen, Receiver};
 use crate::sender::{Sender, Source};
 use crate::transform::TagJob;
 
 /// Packets whose tags are computed side by side, at most. The rest of a batch follows.
 const WINDOW: usize = 32;
-/// Half of them: room for more would have to be set up as well.
+/// Half of them. Room for more would have to be set up as well.
 const HALF_WINDOW: usize = 16;
+
+/// What it costs a packet that goes out to have its tag computed beside others, in tenths of a compression by SHA-NI, as measured by `benches/batch.rs`
+/// where all are.
+const COST_OUT: usize = 5;
+/// The same of one that comes in, which is looked at twice.
+const COST_IN: usize = 10;
 
 /// Where a batch finds the contexts of its packets, by numbers that are the caller's.
 ///
@@ -182,6 +190,16 @@ impl<'p> Outgoing<'p> {
         self.out.get(..self.result?.ok()?)
     }
 
+    /// Bytes that are authenticated, but for a few.
+    #[inline]
+    fn most_bytes(&self) -> usize {
+        let len = match self.source {
+            Source::InPlace(len) => len.min(self.out.len()),
+            Source::From(plain) => plain.len(),
+        };
+        len.min(MAX_PACKET)
+    }
+
     /// The number of its sender, unless there is nothing to do.
     #[inline]
     fn waits_for(&self) -> Option<usize> {
@@ -240,6 +258,12 @@ impl<'p> Incoming<'p> {
         self.packet.get(..self.result?.ok()?)
     }
 
+    /// Bytes that are authenticated, and a few more.
+    #[inline]
+    fn most_bytes(&self) -> usize {
+        self.packet.len().min(MAX_PACKET)
+    }
+
     /// The number of its receiver, unless there is nothing to do.
     #[inline]
     fn waits_for(&self) -> Option<usize> {
@@ -264,21 +288,24 @@ impl Default for Incoming<'_> {
 /// A packet that has a result already is left alone.
 pub fn protect<C: Contexts<Sender> + ?Sized>(senders: &mut C, packets: &mut [Outgoing<'_>]) {
     for window in packets.chunks_mut(WINDOW) {
-        let mut chains = 0;
+        let mut chains = Chains::default();
         for packet in &mut *window {
             match packet.waits_for().and_then(|it| senders.context(it)) {
-                Some(sender) if sender.has_chains() => chains += 1,
+                Some(sender) if sender.has_chains() => chains.add(packet.most_bytes()),
                 // It gains nothing, and no packet of another sender depends on it.
                 Some(sender) => packet.protect_alone(sender),
                 None => {}
             }
         }
-        if chains > 0 && is_worth_it(chains) {
+        if chains.is_empty() {
+            continue;
+        }
+        if chains.are_faster_together(COST_OUT) {
             match window.len() {
                 ..=HALF_WINDOW => protect_side_by_side::<HALF_WINDOW, _>(senders, window),
                 _ => protect_side_by_side::<WINDOW, _>(senders, window),
             }
-        } else if chains > 0 {
+        } else {
             for packet in window {
                 if let Some(sender) = packet.waits_for().and_then(|it| senders.context(it)) {
                     packet.protect_alone(sender);
@@ -316,21 +343,24 @@ fn protect_side_by_side<const N: usize, C: Contexts<Sender> + ?Sized>(
 /// A packet that has a result already is left alone.
 pub fn unprotect<C: Contexts<Receiver> + ?Sized>(receivers: &mut C, packets: &mut [Incoming<'_>]) {
     for window in packets.chunks_mut(WINDOW) {
-        let mut chains = 0;
+        let mut chains = Chains::default();
         for packet in &mut *window {
             match packet.waits_for().and_then(|it| receivers.context(it)) {
-                Some(receiver) if receiver.has_chains() => chains += 1,
+                Some(receiver) if receiver.has_chains() => chains.add(packet.most_bytes()),
                 // It gains nothing, and no packet of another receiver depends on it.
                 Some(receiver) => packet.unprotect_alone(receiver),
                 None => {}
             }
         }
-        if chains > 0 && is_worth_it(chains) {
+        if chains.is_empty() {
+            continue;
+        }
+        if chains.are_faster_together(COST_IN) {
             match window.len() {
                 ..=HALF_WINDOW => unprotect_side_by_side::<HALF_WINDOW, _>(receivers, window),
                 _ => unprotect_side_by_side::<WINDOW, _>(receivers, window),
             }
-        } else if chains > 0 {
+        } else {
             for packet in window {
                 if let Some(receiver) = packet.waits_for().and_then(|it| receivers.context(it)) {
                     packet.unprotect_alone(receiver);

@@ -12,7 +12,7 @@ use super::compare::outcome;
 use super::{SHA1_LEN, Wiped, copy_short};
 use crate::simd::{self, ShaNi};
 
-pub(crate) use side_by_side::{Message, codes, is_worth_it};
+pub(crate) use side_by_side::{Chains, Message, codes};
 
 /// Bytes of a block of SHA-1.
 const BLOCK: usize = 64;

@@ -13,10 +13,14 @@ pub(crate) struct Message<'m> {
 }
 
 impl Message<'_> {
-    /// Blocks with the padding: one bit, and eight bytes for the number of bits.
     fn blocks(&self) -> usize {
-        (self.message.len() + self.suffix.len() + 1 + 8).div_ceil(BLOCK)
+        blocks(self.message.len() + self.suffix.len())
     }
+}
+
+/// Of so many bytes, with the padding: one bit, and eight bytes for the number of bits.
+fn blocks(bytes: usize) -> usize {
+    (bytes + 1 + 8).div_ceil(BLOCK)
 }
 
 /// What this CPU has for messages side by side.
@@ -60,6 +64,33 @@ impl Units {
         }
     }
 
+    /// What a block of one message costs, in tenths of what it costs with SHA-NI.
+    fn cost_alone(self) -> usize {
+        match (self.sha_ni, self.avx512) {
+            (Some(_), _) => 10,
+            (None, Some(_)) => 28,
+            (None, None) => 47,
+        }
+    }
+
+    /// The same of a block of each of so many messages. The figures are those with which the ratios of `benches/batch.rs` on Rocket Lake agree; on
+    /// Zen, two blocks with SHA-NI cost less.
+    fn cost_of_one_each(self, messages: usize) -> usize {
+        let (mut cost, mut left) = (0, messages);
+        while left > 0 {
+            let (lanes, cost_of_lanes) = match self.way(left) {
+                Way::Sixteen(_) => (16, 46),
+                Way::EightByAvx512(_) => (8, 28),
+                Way::EightByAvx2(_) => (8, 47),
+                Way::Two(_) => (2, 18),
+                Way::Alone => (1, self.cost_alone()),
+            };
+            cost += cost_of_lanes;
+            left = left.saturating_sub(lanes);
+        }
+        cost
+    }
+
     /// Blocks that a group takes together: all of them, unless few of its messages have so many more blocks than the others that they are better off
     /// in other company.
     fn together(self, group: &[Wanted<'_>]) -> usize {
@@ -78,12 +109,38 @@ impl Units {
     }
 }
 
-/// Are the codes of so many messages computed so much faster together, on this CPU, that it is worth the trouble?
-pub(crate) fn is_worth_it(messages: usize) -> bool {
-    match Units::get().way(messages & !1) {
-        Way::Alone => false,
-        Way::Two(_) => messages > 3,
-        _ => true,
+/// Messages whose codes may be computed together.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Chains {
+    messages: usize,
+    /// Compressions that their codes take.
+    compressions: usize,
+}
+
+impl Chains {
+    /// One more, with about so many bytes.
+    #[inline]
+    pub(crate) fn add(&mut self, bytes: usize) {
+        self.messages += 1;
+        // The last one is of the outer hash.
+        self.compressions += blocks(bytes) + 1;
+    }
+
+    pub(crate) fn is_empty(self) -> bool {
+        self.messages == 0
+    }
+
+    /// Are their codes computed so much faster together, on this CPU, that it pays what it costs each of them beside, so many tenths of a compression by
+    /// SHA-NI?
+    pub(crate) fn are_faster_together(self, beside: usize) -> bool {
+        self.are_faster_together_on(Units::get(), beside)
+    }
+
+    fn are_faster_together_on(self, units: Units, beside: usize) -> bool {
+        let alone = self.compressions * units.cost_alone();
+        // As if they were of like length.
+        let together = self.compressions * units.cost_of_one_each(self.messages) / self.messages;
+        alone > together + self.messages * beside
     }
 }
 
