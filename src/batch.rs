@@ -93,22 +93,32 @@
 //!
 //! # What gains
 //!
-//! Tags of HMAC-SHA1, from four packets at a time on: sixteen and eight side by side on AVX-512, eight on AVX2, and two with the CPU's instructions for
-//! SHA-1. CPUs without those instructions gain from two packets on. The more packets of like length, the more they gain, up to 16 and multiples of it.
-//! Packets that come in gain from 256 bytes on. AES-GCM has no such chain, and the call costs it some nanoseconds a packet. Encrypted header extensions,
+//! Tags of HMAC-SHA1: from four packets at a time on with AVX-512, sixteen and eight side by side; from six on with AVX2, eight side by side; and with the
+//! CPU's instructions for SHA-1 alone, two side by side, long packets, from about 250 bytes on if they go out and 600 if they come in. CPUs without those
+//! instructions gain from two packets on. The more packets of like length, the more they gain, up to 16 and multiples of it. Few and short packets that
+//! come in gain least, since each is looked at twice; where nothing is gained, packets are taken one at a time, which costs them a few nanoseconds more
+//! than outside of a batch. AES-GCM has no such chain, and the call costs it some nanoseconds a packet. Encrypted header extensions,
 //! cryptex, rollover counters in tags and key derivation rates are taken, and gain nothing. `benches/batch.rs` shows the figures.
 
 use core::borrow::BorrowMut;
 
 use crate::error::{ProtectError, UnprotectError};
-use crate::header::Plane;
-use crate::primitives::{codes, is_worth_it};
+use crate::header::{MAX_PACKET, Plane};
+use crate::primitives::{Chains, codes};
 use crate::receiver::{Foreseen, Receiver};
 use crate::sender::{Sender, Source};
 use crate::transform::TagJob;
 
 /// Packets whose tags are computed side by side, at most. The rest of a batch follows.
 const WINDOW: usize = 32;
+/// Half of them. Room for more would have to be set up as well.
+const HALF_WINDOW: usize = 16;
+
+/// What it costs a packet that goes out to have its tag computed beside others, in tenths of a compression by SHA-NI, as measured by `benches/batch.rs`
+/// where all are.
+const COST_OUT: usize = 5;
+/// The same of one that comes in, which is looked at twice.
+const COST_IN: usize = 10;
 
 /// Where a batch finds the contexts of its packets, by numbers that are the caller's.
 ///
@@ -180,7 +190,18 @@ impl<'p> Outgoing<'p> {
         self.out.get(..self.result?.ok()?)
     }
 
+    /// Bytes that are authenticated, but for a few.
+    #[inline]
+    fn most_bytes(&self) -> usize {
+        let len = match self.source {
+            Source::InPlace(len) => len.min(self.out.len()),
+            Source::From(plain) => plain.len(),
+        };
+        len.min(MAX_PACKET)
+    }
+
     /// The number of its sender, unless there is nothing to do.
+    #[inline]
     fn waits_for(&self) -> Option<usize> {
         self.sender.filter(|_| self.result.is_none())
     }
@@ -237,7 +258,14 @@ impl<'p> Incoming<'p> {
         self.packet.get(..self.result?.ok()?)
     }
 
+    /// Bytes that are authenticated, and a few more.
+    #[inline]
+    fn most_bytes(&self) -> usize {
+        self.packet.len().min(MAX_PACKET)
+    }
+
     /// The number of its receiver, unless there is nothing to do.
+    #[inline]
     fn waits_for(&self) -> Option<usize> {
         self.receiver.filter(|_| self.result.is_none())
     }
@@ -260,18 +288,24 @@ impl Default for Incoming<'_> {
 /// A packet that has a result already is left alone.
 pub fn protect<C: Contexts<Sender> + ?Sized>(senders: &mut C, packets: &mut [Outgoing<'_>]) {
     for window in packets.chunks_mut(WINDOW) {
-        let mut chains = 0;
+        let mut chains = Chains::default();
         for packet in &mut *window {
             match packet.waits_for().and_then(|it| senders.context(it)) {
-                Some(sender) if sender.has_chains() => chains += 1,
+                Some(sender) if sender.has_chains() => chains.add(packet.most_bytes()),
                 // It gains nothing, and no packet of another sender depends on it.
                 Some(sender) => packet.protect_alone(sender),
                 None => {}
             }
         }
-        if chains > 0 && is_worth_it(chains) {
-            protect_side_by_side(senders, window);
-        } else if chains > 0 {
+        if chains.is_empty() {
+            continue;
+        }
+        if chains.are_faster_together(COST_OUT) {
+            match window.len() {
+                ..=HALF_WINDOW => protect_side_by_side::<HALF_WINDOW, _>(senders, window),
+                _ => protect_side_by_side::<WINDOW, _>(senders, window),
+            }
+        } else {
             for packet in window {
                 if let Some(sender) = packet.waits_for().and_then(|it| senders.context(it)) {
                     packet.protect_alone(sender);
@@ -282,22 +316,20 @@ pub fn protect<C: Contexts<Sender> + ?Sized>(senders: &mut C, packets: &mut [Out
 }
 
 #[inline(never)]
-fn protect_side_by_side<C: Contexts<Sender> + ?Sized>(
+fn protect_side_by_side<const N: usize, C: Contexts<Sender> + ?Sized>(
     senders: &mut C,
     window: &mut [Outgoing<'_>],
 ) {
-    let mut jobs: [Option<TagJob>; WINDOW] = [const { None }; WINDOW];
+    let mut jobs: [Option<TagJob>; N] = [const { None }; N];
     for (packet, job) in window.iter_mut().zip(&mut jobs) {
         if let Some(sender) = packet.waits_for().and_then(|it| senders.context(it)) {
             let Outgoing { plane, source, .. } = *packet;
             sender.protect_but_tag(plane, source, packet.out, job, &mut packet.result);
         }
     }
-    let mut messages = [None; WINDOW];
-    for ((message, job), packet) in messages.iter_mut().zip(&jobs).zip(&*window) {
-        *message = job.as_ref().and_then(|job| job.message(packet.out));
-    }
-    let codes: [_; WINDOW] = codes(messages.get(..window.len()).unwrap_or_default());
+    let jobs_and_packets = jobs.iter().zip(&*window);
+    let codes: [_; N] =
+        codes(jobs_and_packets.map(|(job, packet)| job.as_ref()?.message(packet.out)));
     for ((job, code), packet) in jobs.iter().zip(&codes).zip(window) {
         if let Some(job) = job {
             job.write_tag(packet.out, code);
@@ -311,18 +343,24 @@ fn protect_side_by_side<C: Contexts<Sender> + ?Sized>(
 /// A packet that has a result already is left alone.
 pub fn unprotect<C: Contexts<Receiver> + ?Sized>(receivers: &mut C, packets: &mut [Incoming<'_>]) {
     for window in packets.chunks_mut(WINDOW) {
-        let mut chains = 0;
+        let mut chains = Chains::default();
         for packet in &mut *window {
             match packet.waits_for().and_then(|it| receivers.context(it)) {
-                Some(receiver) if receiver.has_chains() => chains += 1,
+                Some(receiver) if receiver.has_chains() => chains.add(packet.most_bytes()),
                 // It gains nothing, and no packet of another receiver depends on it.
                 Some(receiver) => packet.unprotect_alone(receiver),
                 None => {}
             }
         }
-        if chains > 0 && is_worth_it(chains) {
-            unprotect_side_by_side(receivers, window);
-        } else if chains > 0 {
+        if chains.is_empty() {
+            continue;
+        }
+        if chains.are_faster_together(COST_IN) {
+            match window.len() {
+                ..=HALF_WINDOW => unprotect_side_by_side::<HALF_WINDOW, _>(receivers, window),
+                _ => unprotect_side_by_side::<WINDOW, _>(receivers, window),
+            }
+        } else {
             for packet in window {
                 if let Some(receiver) = packet.waits_for().and_then(|it| receivers.context(it)) {
                     packet.unprotect_alone(receiver);
@@ -333,23 +371,19 @@ pub fn unprotect<C: Contexts<Receiver> + ?Sized>(receivers: &mut C, packets: &mu
 }
 
 #[inline(never)]
-fn unprotect_side_by_side<C: Contexts<Receiver> + ?Sized>(
+fn unprotect_side_by_side<const N: usize, C: Contexts<Receiver> + ?Sized>(
     receivers: &mut C,
     window: &mut [Incoming<'_>],
 ) {
-    let mut all: [Option<Foreseen>; WINDOW] = [const { None }; WINDOW];
+    let mut all: [Option<Foreseen>; N] = [const { None }; N];
     for (packet, foreseen) in window.iter().zip(&mut all) {
         if let Some(receiver) = packet.waits_for().and_then(|it| receivers.context(it)) {
             receiver.foresee(packet.plane, packet.packet, foreseen);
         }
     }
-    let mut messages = [None; WINDOW];
-    for ((message, foreseen), packet) in messages.iter_mut().zip(&all).zip(&*window) {
-        *message = foreseen
-            .as_ref()
-            .and_then(|it| it.job.message(packet.packet));
-    }
-    let codes: [_; WINDOW] = codes(messages.get(..window.len()).unwrap_or_default());
+    let foreseen_and_packets = all.iter().zip(&*window);
+    let codes: [_; N] =
+        codes(foreseen_and_packets.map(|(it, packet)| it.as_ref()?.job.message(packet.packet)));
     for ((foreseen, code), packet) in all.iter().zip(&codes).zip(window) {
         if let Some(receiver) = packet.waits_for().and_then(|it| receivers.context(it)) {
             match foreseen {

@@ -16,7 +16,7 @@ use zeroize::{Zeroize, Zeroizing};
 pub use compare::WHEN_PUBLIC;
 pub(crate) use compare::{are_equal, is_truncation_of};
 pub(crate) use gcm::{Beside, Gcm};
-pub(crate) use hmac_sha1::{HmacSha1, Keyed, Message, codes, is_worth_it};
+pub(crate) use hmac_sha1::{Chains, HmacSha1, Keyed, Message, codes};
 
 use crate::simd;
 

@@ -176,7 +176,7 @@ impl RingKey {
     }
 
     /// Counts the packet at `at`, which this key has sealed or which is authentic under it.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn count(&mut self, at: Position) {
         self.usage.count(at.plane);
         match at.plane {

@@ -271,7 +271,7 @@ impl RtpProgress {
     }
 
     /// A sender's packet with this index goes out.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn mark_sent(&mut self, index: PacketIndex) {
         self.window.mark(index.value());
         self.pending_roc = None;

@@ -6,13 +6,13 @@ use core::slice;
 
 use sha1::block_api::compress;
 use subtle::ConstantTimeEq;
-use zeroize::ZeroizeOnDrop;
+use zeroize::{DefaultIsZeroes, Zeroize, ZeroizeOnDrop};
 
 use super::compare::outcome;
 use super::{SHA1_LEN, Wiped, copy_short};
 use crate::simd::{self, ShaNi};
 
-pub(crate) use side_by_side::{Message, codes, is_worth_it};
+pub(crate) use side_by_side::{Chains, Message, codes};
 
 /// Bytes of a block of SHA-1.
 const BLOCK: usize = 64;
@@ -32,15 +32,30 @@ const INITIAL: State = [
 ];
 
 /// HMAC-SHA1 with its key already absorbed.
-#[derive(ZeroizeOnDrop)]
 pub(crate) struct HmacSha1 {
+    key: Midstates,
+    sha_ni: Option<ShaNi>,
+}
+
+/// What becomes of a key. In one piece, which is wiped at once: a batch has a copy for each of its packets.
+#[derive(Clone, Copy, Default)]
+struct Midstates {
     /// The hash of the key XOR ipad.
     inner: State,
     /// The hash of the key XOR opad.
     outer: State,
-    #[zeroize(skip)]
-    sha_ni: Option<ShaNi>,
 }
+
+impl DefaultIsZeroes for Midstates {}
+
+impl Drop for HmacSha1 {
+    #[inline]
+    fn drop(&mut self) {
+        self.key.zeroize();
+    }
+}
+
+impl ZeroizeOnDrop for HmacSha1 {}
 
 impl HmacSha1 {
     /// Absorbs a key, padded with zeros to the block of the hash or, if longer, hashed (RFC 2104 §2).
@@ -62,26 +77,18 @@ impl HmacSha1 {
             compress(&mut state, slice::from_ref(&padded.0));
             state
         };
-        Self {
+        let key = Midstates {
             inner: absorbed(0x36),
             outer: absorbed(0x5c),
-            sha_ni,
-        }
+        };
+        Self { key, sha_ni }
     }
 
     /// The same key once more.
     #[inline(always)]
     pub(crate) fn copy(&self) -> Self {
-        let Self {
-            inner,
-            outer,
-            sha_ni,
-        } = *self;
-        Self {
-            inner,
-            outer,
-            sha_ni,
-        }
+        let Self { key, sha_ni } = *self;
+        Self { key, sha_ni }
     }
 
     /// Is it the same key? In constant time.
@@ -91,8 +98,8 @@ impl HmacSha1 {
             let words = ours.iter().zip(theirs);
             words.fold(0, |sum, (ours, theirs)| sum | (ours ^ theirs))
         };
-        let inner = difference(&self.inner, &other.inner);
-        let difference = inner | difference(&self.outer, &other.outer);
+        let inner = difference(&self.key.inner, &other.key.inner);
+        let difference = inner | difference(&self.key.outer, &other.key.outer);
         outcome(difference.ct_eq(&0))
     }
 
@@ -123,8 +130,8 @@ impl HmacSha1 {
     #[inline(always)]
     fn keyed<'a>(&'a self, blocks: [&'a [[u8; BLOCK]]; 2]) -> Keyed<'a> {
         Keyed {
-            inner: &self.inner,
-            outer: &self.outer,
+            inner: &self.key.inner,
+            outer: &self.key.outer,
             blocks,
         }
     }

@@ -47,6 +47,7 @@ impl TagJob {
     }
 
     /// Writes the leading bytes of the code, as many as the tag has.
+    #[inline]
     pub(crate) fn write_tag(&self, packet: &mut [u8], code: &[u8; SHA1_LEN]) {
         let tag = packet.get_mut(self.tag.clone()).unwrap_or_default();
         write_leading(tag, code);

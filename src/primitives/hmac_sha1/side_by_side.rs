@@ -13,10 +13,14 @@ pub(crate) struct Message<'m> {
 }
 
 impl Message<'_> {
-    /// Blocks with the padding: one bit, and eight bytes for the number of bits.
     fn blocks(&self) -> usize {
-        (self.message.len() + self.suffix.len() + 1 + 8).div_ceil(BLOCK)
+        blocks(self.message.len() + self.suffix.len())
     }
+}
+
+/// Of so many bytes, with the padding: one bit, and eight bytes for the number of bits.
+fn blocks(bytes: usize) -> usize {
+    (bytes + 1 + 8).div_ceil(BLOCK)
 }
 
 /// What this CPU has for messages side by side.
@@ -60,9 +64,36 @@ impl Units {
         }
     }
 
+    /// What a block of one message costs, in tenths of what it costs with SHA-NI.
+    fn cost_alone(self) -> usize {
+        match (self.sha_ni, self.avx512) {
+            (Some(_), _) => 10,
+            (None, Some(_)) => 28,
+            (None, None) => 47,
+        }
+    }
+
+    /// The same of a block of each of so many messages. The figures are those with which the ratios of `benches/batch.rs` on Rocket Lake agree; on
+    /// Zen, two blocks with SHA-NI cost less.
+    fn cost_of_one_each(self, messages: usize) -> usize {
+        let (mut cost, mut left) = (0, messages);
+        while left > 0 {
+            let (lanes, cost_of_lanes) = match self.way(left) {
+                Way::Sixteen(_) => (16, 46),
+                Way::EightByAvx512(_) => (8, 28),
+                Way::EightByAvx2(_) => (8, 47),
+                Way::Two(_) => (2, 18),
+                Way::Alone => (1, self.cost_alone()),
+            };
+            cost += cost_of_lanes;
+            left = left.saturating_sub(lanes);
+        }
+        cost
+    }
+
     /// Blocks that a group takes together: all of them, unless few of its messages have so many more blocks than the others that they are better off
     /// in other company.
-    fn together(self, group: &[Wanted]) -> usize {
+    fn together(self, group: &[Wanted<'_>]) -> usize {
         // So few messages, with so many more blocks.
         let better_off: &[_] = match self.sha_ni {
             Some(_) => &[(8, 5), (2, 1)],
@@ -78,36 +109,76 @@ impl Units {
     }
 }
 
-/// Are the codes of so many messages computed so much faster together, on this CPU, that it is worth the trouble?
-pub(crate) fn is_worth_it(messages: usize) -> bool {
-    match Units::get().way(messages & !1) {
-        Way::Alone => false,
-        Way::Two(_) => messages > 3,
-        _ => true,
+/// Messages whose codes may be computed together.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Chains {
+    messages: usize,
+    /// Compressions that their codes take.
+    compressions: usize,
+}
+
+impl Chains {
+    /// One more, with about so many bytes.
+    #[inline]
+    pub(crate) fn add(&mut self, bytes: usize) {
+        self.messages += 1;
+        // The last one is of the outer hash.
+        self.compressions += blocks(bytes) + 1;
+    }
+
+    pub(crate) fn is_empty(self) -> bool {
+        self.messages == 0
+    }
+
+    /// Are their codes computed so much faster together, on this CPU, that it pays what it costs each of them beside, so many tenths of a compression by
+    /// SHA-NI?
+    pub(crate) fn are_faster_together(self, beside: usize) -> bool {
+        self.are_faster_together_on(Units::get(), beside)
+    }
+
+    fn are_faster_together_on(self, units: Units, beside: usize) -> bool {
+        let alone = self.compressions * units.cost_alone();
+        // As if they were of like length.
+        let together = self.compressions * units.cost_of_one_each(self.messages) / self.messages;
+        alone > together + self.messages * beside
     }
 }
 
 /// The codes of at most `N` messages; zeros where there is none.
 #[inline]
-pub(crate) fn codes<const N: usize>(messages: &[Option<Message<'_>>]) -> [[u8; SHA1_LEN]; N] {
+pub(crate) fn codes<'m, const N: usize>(
+    messages: impl Iterator<Item = Option<Message<'m>>>,
+) -> [[u8; SHA1_LEN]; N] {
     codes_on(Units::get(), messages)
 }
 
 #[inline]
-fn codes_on<const N: usize>(units: Units, messages: &[Option<Message<'_>>]) -> [[u8; SHA1_LEN]; N] {
+fn codes_on<'m, const N: usize>(
+    units: Units,
+    messages: impl Iterator<Item = Option<Message<'m>>>,
+) -> [[u8; SHA1_LEN]; N] {
+    let mut wanted = [Wanted::NONE; N];
+    let mut count = 0;
+    let there = messages.enumerate().filter_map(|(n, it)| Some((n, it?)));
+    for (place, (n, message)) in wanted.iter_mut().zip(there) {
+        place.n = n;
+        place.left = message.blocks();
+        place.message = Some(message);
+        count += 1;
+    }
     let mut codes = [[0; SHA1_LEN]; N];
     let mut work = Work {
         units,
-        messages,
         codes: &mut codes,
     };
-    work.all(&mut [Wanted::NONE; N]);
+    work.all(wanted.get_mut(..count).unwrap_or_default());
     codes
 }
 
 /// A message on its way.
 #[derive(Clone, Copy)]
-struct Wanted {
+struct Wanted<'m> {
+    message: Option<Message<'m>>,
     /// Blocks that are left.
     left: usize,
     /// Blocks that are done.
@@ -116,33 +187,24 @@ struct Wanted {
     n: usize,
 }
 
-impl Wanted {
+impl Wanted<'_> {
     const NONE: Self = Self {
+        message: None,
         left: 0,
         done: 0,
         n: 0,
     };
 }
 
-struct Work<'a, 'm> {
+struct Work<'a> {
     units: Units,
-    messages: &'a [Option<Message<'m>>],
     /// Of messages that go on the hashes so far.
     codes: &'a mut [[u8; SHA1_LEN]],
 }
 
-impl Work<'_, '_> {
-    fn all(&mut self, room: &mut [Wanted]) {
-        let mut count = 0;
-        let mut places = room.iter_mut();
-        for (n, message) in self.messages.iter().enumerate() {
-            let Some(message) = message else { continue };
-            let Some(place) = places.next() else { break };
-            (place.n, place.left) = (n, message.blocks());
-            count += 1;
-        }
+impl Work<'_> {
+    fn all(&mut self, mut rest: &mut [Wanted<'_>]) {
         let sha_ni = self.units.sha_ni;
-        let mut rest = room.get_mut(..count).unwrap_or_default();
         while !rest.is_empty() {
             // Shorter ones first. Lengths are no secret.
             if !rest.is_sorted_by_key(|it| it.left) {
@@ -164,7 +226,7 @@ impl Work<'_, '_> {
     fn side_by_side<const LANES: usize>(
         &mut self,
         cpu: impl SideBySide<LANES>,
-        rest: &mut [Wanted],
+        rest: &mut [Wanted<'_>],
     ) -> usize {
         let (group, _) = rest.split_at_mut(LANES.min(rest.len()));
         let blocks = self.units.together(group);
@@ -180,7 +242,7 @@ impl Work<'_, '_> {
     fn whole<const LANES: usize>(
         &mut self,
         compute: impl FnOnce(&[Keyed<'_>; LANES]) -> [[u8; SHA1_LEN]; LANES],
-        rest: &[Wanted],
+        rest: &[Wanted<'_>],
     ) -> usize {
         self.work::<LANES>(rest, compute);
         LANES
@@ -190,7 +252,7 @@ impl Work<'_, '_> {
     #[inline(always)]
     fn work<const LANES: usize>(
         &mut self,
-        group: &[Wanted],
+        group: &[Wanted<'_>],
         compute: impl FnOnce(&[Keyed<'_>; LANES]) -> [[u8; SHA1_LEN]; LANES],
     ) {
         let mut ends = [const { End::EMPTY }; LANES];
@@ -198,9 +260,7 @@ impl Work<'_, '_> {
         let mut lanes = [Keyed::NONE; LANES];
         let places = ends.iter_mut().zip(&mut so_far).zip(&mut lanes);
         for (((end, so_far), lane), wanted) in places.zip(group) {
-            let Some(Some(it)) = self.messages.get(wanted.n) else {
-                continue;
-            };
+            let Some(it) = &wanted.message else { continue };
             *lane = it.hmac.keyed(end.padded(BLOCK, it.message, it.suffix));
             if let (1.., Some(hash)) = (wanted.done, self.codes.get(wanted.n)) {
                 *so_far = state_of(hash);

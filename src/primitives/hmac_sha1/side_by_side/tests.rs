@@ -203,7 +203,7 @@ fn check_codes<const N: usize>(
     let expected =
         messages.map(|it| it.map_or([0; SHA1_LEN], |it| it.hmac.code(it.message, it.suffix)));
     for (name, units) in all {
-        let codes: [_; N] = codes_on(*units, &messages);
+        let codes: [_; N] = codes_on(*units, messages.into_iter());
         let lengths: Vec<_> = (0..N).map(&length).collect();
         assert_eq!(codes, expected, "{name}, {lengths:?} bytes");
     }
@@ -241,5 +241,38 @@ fn any_number_of_messages_gets_its_codes() {
                 |n| (n < count).then_some(base + if n == count / 2 { 700 } else { 0 });
             check_codes::<32>(&keys, &bytes, &units, one_is_longer);
         }
+    }
+}
+
+/// As `benches/batch.rs` measured it: packets of 20, 160 and 1200 bytes of payload that go out and that come in, by the fewest that gain.
+#[test]
+fn messages_go_together_if_that_costs_less_than_alone() {
+    let never = None;
+    let expected = [
+        (
+            "AVX-512 and SHA-NI",
+            [[Some(4), Some(4), Some(2)], [Some(6), Some(4), Some(2)]],
+        ),
+        (
+            "AVX2 and SHA-NI",
+            [[Some(7), Some(6), Some(2)], [never, Some(7), Some(2)]],
+        ),
+        ("SHA-NI", [[never, never, Some(2)]; 2]),
+        ("AVX-512", [[Some(2); 3]; 2]),
+        ("AVX2", [[Some(2); 3]; 2]),
+        ("none of them", [[never; 3]; 2]),
+    ];
+    for (name, units) in units() {
+        let fewest = [5, 10].map(|beside| {
+            [32, 172, 1212].map(|bytes| {
+                (1..=8).find(|count| {
+                    let mut chains = Chains::default();
+                    (0..*count).for_each(|_| chains.add(bytes));
+                    chains.are_faster_together_on(units, beside)
+                })
+            })
+        });
+        let (_, expected) = expected.iter().find(|(of, _)| *of == name).unwrap();
+        assert_eq!(fewest, *expected, "{name}");
     }
 }
