@@ -396,3 +396,62 @@ fn unprotect_side_by_side<const N: usize, C: Contexts<Receiver> + ?Sized>(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::MasterKey;
+    use crate::suite::CryptoSuite;
+
+    /// A context, and how often it was asked for.
+    struct Asked<C>(C, usize);
+
+    impl<C> Contexts<C> for Asked<C> {
+        fn context(&mut self, _: usize) -> Option<&mut C> {
+            self.1 += 1;
+            Some(&mut self.0)
+        }
+    }
+
+    fn key(suite: CryptoSuite) -> MasterKey {
+        MasterKey::new(suite, &[7; 46][..suite.key_and_salt_len()]).unwrap()
+    }
+
+    /// How often a batch of `count` packets asks for a sender and for a receiver of `suite`.
+    fn asked(suite: CryptoSuite, count: usize) -> (usize, usize) {
+        let mut senders = Asked(Sender::new(key(suite)), 0);
+        let mut out: [Outgoing<'_>; WINDOW] =
+            core::array::from_fn(|_| Outgoing::in_place(0, Plane::Rtp, &mut [], 0));
+        protect(&mut senders, &mut out[..count]);
+        let mut receivers = Asked(Receiver::new(key(suite)), 0);
+        let mut packets: [Incoming<'_>; WINDOW] =
+            core::array::from_fn(|_| Incoming::new(0, Plane::Rtp, &mut []));
+        unprotect(&mut receivers, &mut packets[..count]);
+        (senders.1, receivers.1)
+    }
+
+    #[test]
+    fn packets_wait_for_others_and_are_looked_at_ahead_only_where_they_gain_by_it() {
+        for count in 1..=WINDOW {
+            // To see whether there is something to gain, to look ahead, and to do it.
+            let times = if is_worth_it(count) { 3 } else { 2 };
+            let with_chains = asked(CryptoSuite::AesCm128HmacSha1_80, count);
+            assert_eq!(with_chains, (2 * count, times * count), "{count}");
+            let without = asked(CryptoSuite::AeadAes128Gcm, count);
+            assert_eq!(without, (count, count), "{count}");
+        }
+    }
+
+    #[test]
+    fn what_comes_in_is_foreseen_in_both_planes_where_there_is_a_chain() {
+        for plane in [Plane::Rtp, Plane::Rtcp] {
+            let is_foreseen = |suite| {
+                let mut foreseen = None;
+                Receiver::new(key(suite)).foresee(plane, &[0x80; 30], &mut foreseen);
+                foreseen.is_some()
+            };
+            assert!(is_foreseen(CryptoSuite::AesCm128HmacSha1_80), "{plane}");
+            assert!(!is_foreseen(CryptoSuite::AeadAes128Gcm), "{plane}");
+        }
+    }
+}

@@ -359,3 +359,57 @@ fn contexts_may_be_anywhere_that_the_caller_finds_them() {
     assert!(packets[0].protected().is_some());
     assert_eq!((one.ssrcs().count(), two.ssrcs().count()), (0, 1));
 }
+
+#[test]
+fn what_was_computed_ahead_counts_only_for_the_same_key_index_and_bytes() {
+    /// Breaks the promise of [`Contexts`]: from the third time on that it is asked, a number stands for another context.
+    struct Changing {
+        asked: [u8; 16],
+        first: Receiver,
+        then: Receiver,
+    }
+    impl Contexts<Receiver> for Changing {
+        fn context(&mut self, number: usize) -> Option<&mut Receiver> {
+            let asked = self.asked.get_mut(number)?;
+            *asked += 1;
+            Some(match asked {
+                ..=2 => &mut self.first,
+                _ => &mut self.then,
+            })
+        }
+    }
+    let builder = |suite, seed| Receiver::builder(key(suite, seed));
+    let others = [
+        // Another key; another index; another end of what the tag is over, under the same keys.
+        builder(SUITE, 2),
+        builder(SUITE, 1).initial_roc(1),
+        builder(CryptoSuite::AesCm128HmacSha1_32, 1),
+    ];
+    for (case, other) in others.into_iter().enumerate() {
+        let mut tx = Sender::new(key(SUITE, 1));
+        let mut sealed: Vec<Vec<u8>> = (0..16)
+            .map(|seq| plain(Plane::Rtp, 1, seq, &[seq as u8; 300]))
+            .collect();
+        for packet in &mut sealed {
+            tx.protect_rtp_vec(packet).unwrap();
+        }
+        let mut packets: Vec<_> = sealed
+            .iter_mut()
+            .enumerate()
+            .map(|(n, packet)| Incoming::new(n, Plane::Rtp, packet))
+            .collect();
+        let mut receivers = Changing {
+            asked: [0; 16],
+            first: other.build().unwrap(),
+            then: Receiver::new(key(SUITE, 1)),
+        };
+        batch::unprotect(&mut receivers, &mut packets);
+        let accepted = packets.iter().filter(|it| it.plain().is_some()).count() as u64;
+        // Where nothing is computed ahead, all of them met the other receiver, which has to refuse them.
+        let (first, then) = (receivers.first.statistics(), receivers.then.statistics());
+        assert_eq!(first.rtp.packets, 0, "{case}");
+        assert_eq!(then.rtp.errors.total(), 0, "{case}");
+        assert_eq!(then.rtp.packets, accepted, "{case}");
+        assert_eq!(accepted + first.rtp.errors.total(), 16, "{case}");
+    }
+}
