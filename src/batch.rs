@@ -399,6 +399,8 @@ fn unprotect_side_by_side<const N: usize, C: Contexts<Receiver> + ?Sized>(
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec::Vec;
+
     use super::*;
     use crate::key::MasterKey;
     use crate::suite::CryptoSuite;
@@ -417,24 +419,36 @@ mod tests {
         MasterKey::new(suite, &[7; 46][..suite.key_and_salt_len()]).unwrap()
     }
 
+    /// Bytes of each packet.
+    const LEN: usize = 1000;
+
     /// How often a batch of `count` packets asks for a sender and for a receiver of `suite`.
     fn asked(suite: CryptoSuite, count: usize) -> (usize, usize) {
+        let mut bytes = [[0x80; LEN]; WINDOW];
         let mut senders = Asked(Sender::new(key(suite)), 0);
-        let mut out: [Outgoing<'_>; WINDOW] =
-            core::array::from_fn(|_| Outgoing::in_place(0, Plane::Rtp, &mut [], 0));
+        let out = bytes.iter_mut();
+        let mut out: Vec<_> = out
+            .map(|it| Outgoing::in_place(0, Plane::Rtp, it, LEN))
+            .collect();
         protect(&mut senders, &mut out[..count]);
         let mut receivers = Asked(Receiver::new(key(suite)), 0);
-        let mut packets: [Incoming<'_>; WINDOW] =
-            core::array::from_fn(|_| Incoming::new(0, Plane::Rtp, &mut []));
+        let packets = bytes.iter_mut();
+        let mut packets: Vec<_> = packets.map(|it| Incoming::new(0, Plane::Rtp, it)).collect();
         unprotect(&mut receivers, &mut packets[..count]);
         (senders.1, receivers.1)
     }
 
     #[test]
     fn packets_wait_for_others_and_are_looked_at_ahead_only_where_they_gain_by_it() {
+        let mut chains = Chains::default();
         for count in 1..=WINDOW {
+            chains.add(LEN);
             // To see whether there is something to gain, to look ahead, and to do it.
-            let times = if is_worth_it(count) { 3 } else { 2 };
+            let times = if chains.are_faster_together(COST_IN) {
+                3
+            } else {
+                2
+            };
             let with_chains = asked(CryptoSuite::AesCm128HmacSha1_80, count);
             assert_eq!(with_chains, (2 * count, times * count), "{count}");
             let without = asked(CryptoSuite::AeadAes128Gcm, count);

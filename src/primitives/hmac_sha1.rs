@@ -122,7 +122,7 @@ impl HmacSha1 {
     pub(crate) fn begin(&self) -> Growing<'_> {
         Growing {
             hmac: self,
-            hash: self.inner,
+            hash: self.key.inner,
             blocks: 0,
         }
     }

@@ -95,7 +95,7 @@ MUTATIONS = [
     Mutation("marking an index forgets the 63 beside it", "src/replay.rs", "*block |= bit(index);", "*block = bit(index);", "replay"),
     Mutation(
         "a roll-over counts as two", "src/index.rs",
-        "roc.checked_add(1).ok_or", "roc.checked_add(2).ok_or", "roc",
+        "let turned = Self(index + TURN);", "let turned = Self(index + 2 * TURN);", "roc",
     ),
     Mutation(
         "ARIA's keystream begins a block late", "src/primitives/aria.rs",
@@ -172,7 +172,7 @@ MUTATIONS = [
     ),
     Mutation(
         "the crate links the standard library", "src/lib.rs",
-        '#[cfg(any(feature = "std", test))]', "", "no_std",
+        '#[cfg(any(feature = "std", test, srtp_sdes_watched))]', "", "no_std",
     ),
     Mutation(
         "a key that was there is taken", "src/ring.rs",
@@ -204,8 +204,8 @@ MUTATIONS = [
         "    key_and_salt: [u8; MAX_KEY_AND_SALT],", "    #[zeroize(skip)] key_and_salt: [u8; MAX_KEY_AND_SALT],", "residue",
     ),
     Mutation(
-        "lines are written into every section", "src/sdes/sdp.rs",
-        "if at != Some(section) {", "if at.is_none() {", "sdes_sdp",
+        "every section gets the profile of the one that lines are for", "src/sdes/sdp.rs",
+        "if at == Some(section) && is_media_line {", "if is_media_line {", "sdes_sdp",
     ),
     Mutation(
         "an MKI without a lifetime is dropped", "src/sdes/parse.rs",
@@ -232,9 +232,9 @@ MUTATIONS = [
     Mutation(ELSEWHERE, "src/kdf.rs", "Plane::Rtcp => 3,", "Plane::Rtcp => 4,", "differential"),
     Mutation(ELSEWHERE, "src/kdf.rs", "HeaderSalt = 7,", "HeaderSalt = 8,", "differential"),
     Mutation(ELSEWHERE, "src/suite.rs", "salt: 12, tags: (8, 8),   default_lifetime: GREATEST, dtls_profile: None, aliases: &[] },\n        S::AesCm128NullAuth", "salt: 12, tags: (12, 12), default_lifetime: GREATEST, dtls_profile: None, aliases: &[] },\n        S::AesCm128NullAuth", "differential"),
-    Mutation(ELSEWHERE, "src/layout.rs", "(mki + self.mki, plain, mki)", "(mki, plain, mki + self.tag_len())", "differential"),
-    Mutation(ELSEWHERE, "src/index.rs", "} else if highest_seq - 0x8000 > seq {", "} else if highest_seq - 0x8000 >= seq {", "differential"),
-    Mutation(ELSEWHERE, "src/index.rs", "seq - highest_seq > 0x8000", "seq - highest_seq >= 0x8000", "differential"),
+    Mutation(ELSEWHERE, "src/layout.rs", "let start = self.word().end;", "let start = self.word().end + if self.trailer.aead { 0 } else { self.trailer.tag_len() };", "differential"),
+    Mutation(ELSEWHERE, "src/index.rs", "if ahead < -0x8000 {", "if ahead <= -0x8000 {", "differential"),
+    Mutation(ELSEWHERE, "src/index.rs", "if ahead > 0x8000 {", "if ahead >= 0x8000 {", "differential"),
     Mutation(ELSEWHERE, "src/replay.rs", "if self.ahead - index > u64::from(self.size.0) {", "if self.ahead - index > u64::from(self.size.0) + 1 {", "differential"),
     Mutation(ELSEWHERE, "src/replay.rs", "(before + 1..number).take(blocks)", "(before + 2..number).take(blocks)", "differential"),
     Mutation(ELSEWHERE, "src/transform/header_ext.rs", "(id, length) => self.begin(id, length + 1),", "(id, length) => self.begin(id, length),", "differential"),

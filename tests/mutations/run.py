@@ -60,8 +60,14 @@ def see(mutation, directory, is_known_to_pass):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", action="append", help="those whose text, file or test has this in it; may be repeated")
+    parser.add_argument("--check", action="store_true", help="only see that each line to be broken still stands in its file, once")
     parser.add_argument("--known-to-pass", action="store_true", help="do not run the tests before the mutations")
     arguments = parser.parse_args()
+    if arguments.check:
+        stale = [it for it in MUTATIONS if (ROOT / it.file).read_text().count(it.old) != 1]
+        for mutation in stale:
+            print(f"{mutation.old!r} does not stand in {mutation.file} once ({mutation.says})")
+        return 1 if stale else 0
     directory = ROOT / "target" / "mutations"
     directory.mkdir(parents=True, exist_ok=True)
     copy_sources(directory)

@@ -139,8 +139,8 @@ impl Chains {
     fn are_faster_together_on(self, units: Units, beside: usize) -> bool {
         let alone = self.compressions * units.cost_alone();
         // As if they were of like length.
-        let together = self.compressions * units.cost_of_one_each(self.messages) / self.messages;
-        alone > together + self.messages * beside
+        let together = self.compressions * units.cost_of_one_each(self.messages);
+        alone * self.messages > together + self.messages * self.messages * beside
     }
 }
 
