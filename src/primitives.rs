@@ -16,7 +16,7 @@ use zeroize::{Zeroize, Zeroizing};
 pub use compare::WHEN_PUBLIC;
 pub(crate) use compare::{are_equal, is_truncation_of};
 pub(crate) use gcm::{Beside, Gcm};
-pub(crate) use hmac_sha1::{Chains, HmacSha1, Keyed, Message, codes};
+pub(crate) use hmac_sha1::{Chains, Growing, HmacSha1, Keyed, Message, codes};
 
 use crate::simd;
 
@@ -155,6 +155,17 @@ impl BlockCipher {
             Self::Aes256(aes) => xor_keystream(aes, first, data),
             #[cfg(feature = "aria")]
             Self::Aria128(_) | Self::Aria256(_) => self.xor_keystream_aside(first, data),
+        }
+    }
+}
+
+impl BlockCipher {
+    /// The same behind the first `header` bytes of `packet`, which stay as they are, in a way that is better before a hash of the packet.
+    #[inline(always)]
+    pub(crate) fn xor_keystream_behind(&self, first: u128, packet: &mut [u8], header: usize) {
+        match self {
+            Self::Vector(aes) => aes.xor_keystream_behind(first, packet, header),
+            _ => self.xor_keystream(first, packet.get_mut(header..).unwrap_or_default()),
         }
     }
 }

@@ -6,8 +6,8 @@
 # The libsrtp is that of the crate srtp2-sys, with the system's OpenSSL 3 in it; --libsrtp takes a shared library that was built with OpenSSL
 # in its place. CARGO_FLAGS are for cargo.
 set -eu
-cd "$(dirname "$0")"
-target=$(cd ../.. && pwd)/${CARGO_TARGET_DIR:-target}
+here=$(cd "$(dirname "$0")" && pwd)
+target=$(cd "$here/../.." && pwd)/${CARGO_TARGET_DIR:-target}
 case ${CARGO_TARGET_DIR:-} in /*) target=$CARGO_TARGET_DIR ;; esac
 
 # What the crate's build needs: a C compiler, OpenSSL's headers, and libclang, which reads libsrtp's.
@@ -22,4 +22,4 @@ if command -v apt-get >/dev/null; then
     }
 fi
 # shellcheck disable=SC2086
-exec cargo run --quiet --release --target-dir "$target/peers" ${CARGO_FLAGS:-} -- "$@"
+exec cargo run --quiet --release --manifest-path "$here/Cargo.toml" --target-dir "$target/peers" ${CARGO_FLAGS:-} -- "$@"

@@ -158,7 +158,19 @@ impl Aes {
     /// come to their end.
     #[inline(always)]
     pub(crate) fn xor_keystream(&self, first: u128, data: &mut [u8]) {
-        self.run(&mut XorKeystream(data), [first, 0]);
+        let late = 0;
+        self.run(&mut XorKeystream::<false> { data, late }, [first, 0]);
+    }
+
+    /// The same behind the first `header` bytes of `packet`, which stay as they are, for a hash that follows.
+    ///
+    /// What is written begins at multiples of 16 bytes from the beginning of the packet, as the hash reads it. From a write that does not hold all that is
+    /// read, nothing is handed on to a read that follows soon.
+    #[inline(always)]
+    pub(crate) fn xor_keystream_behind(&self, first: u128, packet: &mut [u8], header: usize) {
+        let late = header % 16;
+        let data = packet.get_mut(header - late..).unwrap_or_default();
+        self.run(&mut XorKeystream::<true> { data, late }, [first, 0]);
     }
 
     #[inline(always)]
@@ -184,10 +196,14 @@ impl Kernel for EncryptBlock<'_> {
     }
 }
 
-/// From the counter block that is the first number.
-struct XorKeystream<'a>(&'a mut [u8]);
+/// From the counter block that is the first number. Without `LATE` it is not late.
+struct XorKeystream<'a, const LATE: bool> {
+    data: &'a mut [u8],
+    /// By how many bytes the keystream is late, fewer than 16.
+    late: usize,
+}
 
-impl Kernel for XorKeystream<'_> {
+impl<const LATE: bool> Kernel for XorKeystream<'_, LATE> {
     type Output = ();
 
     /// One vector after the other: the CPU begins with the next ones meanwhile, and finds the keys in its registers.
@@ -198,15 +214,75 @@ impl Kernel for XorKeystream<'_> {
         keys: &RoundKeys<MIDDLE>,
         [first, _]: [u128; 2],
     ) {
-        let mut counters = Counters::<V>::new(cpu, Lane::of(first));
-        let (vectors, rest) = V::split_mut(&mut *self.0);
+        let mut keystream = Keystream::<V, MIDDLE, LATE> {
+            cpu,
+            keys,
+            counters: Counters::new(cpu, Lane::of(first)),
+            late: Late::by(cpu, self.late),
+        };
+        let (vectors, rest) = V::split_mut(&mut *self.data);
         for bytes in vectors {
-            let [keystream] = keys.encrypt(cpu, counters.next());
-            V::load(cpu, bytes).xor(keystream).store(bytes);
+            V::load(cpu, bytes).xor(keystream.next()).store(bytes);
         }
         if !rest.is_empty() {
-            let [keystream] = keys.encrypt(cpu, counters.next());
-            keystream.xor_onto_part(cpu, rest);
+            keystream.next().xor_onto_part(cpu, rest);
         }
+    }
+}
+
+/// The keystream of counter mode, which is late with `LATE`.
+struct Keystream<'k, V: Vector, const MIDDLE: usize, const LATE: bool> {
+    cpu: V::Cpu,
+    keys: &'k RoundKeys<MIDDLE>,
+    counters: Counters<V>,
+    late: Late<V>,
+}
+
+impl<V: Vector, const MIDDLE: usize, const LATE: bool> Keystream<'_, V, MIDDLE, LATE> {
+    #[inline(always)]
+    fn next(&mut self) -> V {
+        let [keystream] = self.keys.encrypt(self.cpu, self.counters.next());
+        match LATE {
+            true => self.late.next(keystream),
+            false => keystream,
+        }
+    }
+}
+
+/// A keystream that is some bytes late, behind zeros.
+struct Late<V> {
+    before: V,
+    /// Where its bytes come to stand that are of the same block, and of the block before.
+    places: [V; 2],
+}
+
+impl<V: Vector> Late<V> {
+    /// By fewer than 16 bytes.
+    #[inline(always)]
+    fn by(cpu: V::Cpu, bytes: usize) -> Self {
+        /// A block, and on both sides of it nothing to pick.
+        #[rustfmt::skip]
+        static PLACES: [u8; 48] = [
+            0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80,
+            0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15,
+            0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80,
+        ];
+        let places = |from: usize| {
+            let places = PLACES.get(from - bytes % 16..);
+            let places = places.and_then(<[u8]>::first_chunk);
+            places.map_or(V::zero(cpu), |places| V::broadcast(cpu, places))
+        };
+        Self {
+            before: V::zero(cpu),
+            places: [places(16), places(32)],
+        }
+    }
+
+    #[inline(always)]
+    fn next(&mut self, keystream: V) -> V {
+        let [same, before] = self.places;
+        let one_lane_on = keystream.one_lane_on(self.before);
+        self.before = keystream;
+        keystream.pick(same).xor(one_lane_on.pick(before))
     }
 }

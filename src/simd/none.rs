@@ -89,6 +89,10 @@ impl Aes {
     pub(crate) fn xor_keystream(&self, _: u128, _: &mut [u8]) {
         match self.0 {}
     }
+
+    pub(crate) fn xor_keystream_behind(&self, _: u128, _: &mut [u8], _: usize) {
+        match self.0 {}
+    }
 }
 
 pub(crate) struct Gcm(Aes);

@@ -89,6 +89,32 @@ fn the_keystream_agrees_on_every_length() {
     });
 }
 
+#[test]
+fn the_keystream_begins_behind_a_header_of_any_length_and_leaves_it_alone() {
+    let first = 0xf1f2_f3f4_f5f6_f7f8_f9fa_fbfc_fdfe_0000;
+    each(|level, size| {
+        let packet = bytes(LONGEST);
+        let (ours, oracle) = (aes(Some(level), size), aes(None, size));
+        let check = |header: usize, len: usize| {
+            let mut expected = packet[..len].to_vec();
+            if let Some(data) = expected.get_mut(header..) {
+                oracle.xor_keystream(first, data);
+            }
+            let (worked, ()) = between_guards(&packet[..len], len % 64, |packet| {
+                ours.xor_keystream_behind(first, packet, header)
+            });
+            assert_eq!(
+                worked, expected,
+                "{level:?} {size:?}, {len} bytes, {header} of a header"
+            );
+        };
+        (0..=LONGEST).for_each(|len| check(12, len));
+        for header in 0..80 {
+            (0..300).for_each(|len| check(header, len));
+        }
+    });
+}
+
 /// RFC 3711 §4.1.1: a packet has at most 2^16 blocks of keystream, counted in the lower 16 bits.
 #[test]
 fn the_keystream_agrees_to_the_last_of_65536_blocks_and_carries_into_nothing() {

@@ -49,6 +49,11 @@ pub(super) trait Vector: Copy {
     /// XORs as much of it onto less than a vector as that has.
     fn xor_onto_part(self, cpu: Self::Cpu, bytes: &mut [u8]);
 
+    /// The last lane of `before`, and all of ours but the last one.
+    fn one_lane_on(self, before: Self) -> Self;
+    /// In each place of a lane the byte that it has where `places` says, or zero where that has its highest bit set.
+    fn pick(self, places: Self) -> Self;
+
     fn xor(self, other: Self) -> Self;
     /// Adds the lower 32 bits of each lane as little-endian numbers; they do not carry.
     fn add(self, other: Self) -> Self;

@@ -48,6 +48,15 @@ impl Cipher {
         }
     }
 
+    /// Enciphers what is behind the first `header` bytes of the packet at `at`, before it is hashed.
+    #[inline(always)]
+    pub(super) fn encipher(&self, packet: &mut [u8], header: usize, at: Position) {
+        match self {
+            Self::CounterMode(cipher) => cipher.encipher(packet, header, at),
+            _ => self.xor_keystream(packet, header, at),
+        }
+    }
+
     /// XORs the keystream of the packet at `at` onto what is behind the first `header` bytes of it.
     #[inline(always)]
     pub(super) fn xor_keystream(&self, packet: &mut [u8], header: usize, at: Position) {

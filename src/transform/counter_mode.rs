@@ -29,6 +29,13 @@ impl CounterMode {
         }
     }
 
+    /// The same, for a hash of the packet that follows.
+    #[inline(always)]
+    pub(super) fn encipher(&self, packet: &mut [u8], header: usize, at: Position) {
+        let iv = self.iv(at);
+        self.cipher.xor_keystream_behind(iv, packet, header);
+    }
+
     /// The same for a part of the payload that begins `from` bytes behind its beginning, at a block.
     #[inline(always)]
     pub(super) fn xor_keystream_from(&self, from: usize, part: &mut [u8], at: Position) {

@@ -5,17 +5,16 @@ use core::ops::Range;
 use zeroize::Zeroizing;
 
 use super::cipher::Cipher;
-use super::counter_mode::CounterMode;
 use super::{Authentic, Position};
 use crate::header::Plane;
 use crate::kdf::{Kdf, Purpose};
 use crate::layout::{Laid, with_cryptex_portion, write_leading};
-use crate::primitives::{HmacSha1, Message, SHA1_LEN, is_truncation_of};
+use crate::primitives::{Growing, HmacSha1, Message, SHA1_LEN, is_truncation_of};
 use crate::suite::CryptoSuite;
 
-/// Bytes of a plain packet from which on its hash follows the cipher step by step: two whole blocks.
-const LONG: usize = 128;
-/// The most bytes of a step: as far ahead as CPUs look.
+/// Bytes of a plain packet from which on its hash follows the cipher step by step. In shorter ones the steps cost more than they gain.
+const LONG: usize = 320;
+/// The most bytes of a step: as far as CPUs look ahead.
 const STEP: usize = 320;
 
 /// In this order: what every packet asks for is near the beginning, since f8 takes more room than the other ciphers.
@@ -67,55 +66,43 @@ impl HmacTransform {
 
     #[inline(always)]
     pub(super) fn seal(&self, packet: &mut Laid<&mut [u8]>, at: Position, enciphered: bool) {
-        match self.cipher_beside_hash(packet, enciphered) {
-            Some(cipher) => self.seal_step_by_step(cipher, packet, at),
-            None => {
-                self.encipher(packet, at, enciphered);
-                self.write_tag(packet, at);
-            }
+        if !(enciphered && packet.has_tag() && packet.plain_len() >= LONG) {
+            self.encipher(packet, at, enciphered);
+            self.write_tag(packet, at);
+            return;
         }
-    }
-
-    /// The cipher, if the CPU has units for it and for the hash, and the packet is long enough to keep both busy.
-    #[inline(always)]
-    fn cipher_beside_hash(
-        &self,
-        packet: &Laid<&mut [u8]>,
-        enciphered: bool,
-    ) -> Option<&CounterMode> {
-        let is_worth_it = enciphered && packet.has_tag() && packet.plain_len() >= LONG;
-        match &self.cipher {
-            Cipher::CounterMode(cipher) if is_worth_it => {
-                (self.hmac.has_unit() && cipher.has_unit()).then_some(cipher)
-            }
-            _ => None,
-        }
-    }
-
-    /// The hash follows the cipher by a step. It is a chain, each link of which waits for the one before: the CPU has time for the next step of the
-    /// cipher meanwhile, if that is not far away.
-    #[inline(never)]
-    fn seal_step_by_step(&self, cipher: &CounterMode, packet: &mut Laid<&mut [u8]>, at: Position) {
-        let mut hash = self.hmac.begin();
         let (plain, header) = packet.plain_and_header_len();
-        let len = plain.len() - header;
-        // Whole vectors.
-        let step = (len / 2).next_multiple_of(32).min(STEP);
-        let mut known = 0;
-        for from in (0..len).step_by(step) {
-            let end = (header + from + step).min(plain.len());
-            let part = plain.get_mut(header + from..end).unwrap_or_default();
-            cipher.xor_keystream_from(from, part, at);
-            hash.follow(plain.get(..known).unwrap_or_default());
-            known = end;
-        }
-        let roc = at.roc_bytes();
-        let suffix = match at.plane {
-            Plane::Rtp => &roc[..],
-            Plane::Rtcp => &[],
+        let hash = self.encipher_and_hash(plain, header, at);
+        let code = match at.plane {
+            Plane::Rtp => hash.code(packet.hmac_portion(), &at.roc_bytes()),
+            Plane::Rtcp => hash.code(packet.hmac_portion(), &[]),
         };
-        let code = hash.code(packet.hmac_portion(), suffix);
         packet.write_tag(&code);
+    }
+
+    /// Enciphers a long packet, and lets the hash follow by a step. It is a chain, each link of which waits for the one before: a CPU with units for
+    /// both has time for the next step of the cipher meanwhile, if that is not far away.
+    ///
+    /// It takes what a CPU has in registers: a packet that is laid out would have to be in memory, for short ones too.
+    #[inline(never)]
+    fn encipher_and_hash(&self, plain: &mut [u8], header: usize, at: Position) -> Growing<'_> {
+        let mut hash = self.hmac.begin();
+        match &self.cipher {
+            Cipher::CounterMode(cipher) if cipher.has_unit() && self.hmac.has_unit() => {
+                // Whole vectors.
+                let step = ((plain.len() - header) / 2).next_multiple_of(32).min(STEP);
+                let mut known = header;
+                while known < plain.len() {
+                    let next = known..(known + step).min(plain.len());
+                    let part = plain.get_mut(next.clone()).unwrap_or_default();
+                    cipher.xor_keystream_from(known - header, part, at);
+                    hash.follow(plain.get(..known).unwrap_or_default());
+                    known = next.end;
+                }
+            }
+            cipher => cipher.encipher(plain, header, at),
+        }
+        hash
     }
 
     /// The same but for the tag: returns what is left to do, if there is one.
@@ -126,7 +113,11 @@ impl HmacTransform {
         at: Position,
         enciphered: bool,
     ) -> Option<TagJob> {
-        self.encipher(packet, at, enciphered);
+        // The hash does not follow at once.
+        if enciphered {
+            let (plain, header) = packet.plain_and_header_len();
+            self.cipher.xor_keystream(plain, header, at);
+        }
         self.tag_job(packet, at)
     }
 
@@ -134,7 +125,7 @@ impl HmacTransform {
     fn encipher(&self, packet: &mut Laid<&mut [u8]>, at: Position, enciphered: bool) {
         if enciphered {
             let (plain, header) = packet.plain_and_header_len();
-            self.cipher.xor_keystream(plain, header, at);
+            self.cipher.encipher(plain, header, at);
         }
     }
 
@@ -246,6 +237,7 @@ mod tests {
     use crate::primitives::BlockCipher;
     use crate::test_vectors::{Hex, read};
     use crate::transform::SessionSalt;
+    use crate::transform::counter_mode::CounterMode;
     use alloc::string::String;
     use serde::Deserialize;
 

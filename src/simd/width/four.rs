@@ -152,6 +152,16 @@ impl Vector for Four {
     }
 
     #[inline(always)]
+    fn one_lane_on(self, before: Self) -> Self {
+        Self(intrinsics!(_mm512_alignr_epi64::<6>(self.0, before.0)))
+    }
+
+    #[inline(always)]
+    fn pick(self, places: Self) -> Self {
+        Self(intrinsics!(_mm512_shuffle_epi8(self.0, places.0)))
+    }
+
+    #[inline(always)]
     fn xor(self, other: Self) -> Self {
         Self(intrinsics!(_mm512_xor_si512(self.0, other.0)))
     }

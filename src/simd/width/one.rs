@@ -125,6 +125,16 @@ impl Vector for One {
     }
 
     #[inline(always)]
+    fn one_lane_on(self, before: Self) -> Self {
+        before
+    }
+
+    #[inline(always)]
+    fn pick(self, places: Self) -> Self {
+        Self(intrinsics!(_mm_shuffle_epi8(self.0, places.0)))
+    }
+
+    #[inline(always)]
     fn xor(self, other: Self) -> Self {
         Self(intrinsics!(_mm_xor_si128(self.0, other.0)))
     }

@@ -143,6 +143,18 @@ impl Vector for Two {
     }
 
     #[inline(always)]
+    fn one_lane_on(self, before: Self) -> Self {
+        Self(intrinsics!(_mm256_permute2x128_si256::<0x21>(
+            before.0, self.0
+        )))
+    }
+
+    #[inline(always)]
+    fn pick(self, places: Self) -> Self {
+        Self(intrinsics!(_mm256_shuffle_epi8(self.0, places.0)))
+    }
+
+    #[inline(always)]
     fn xor(self, other: Self) -> Self {
         Self(intrinsics!(_mm256_xor_si256(self.0, other.0)))
     }
