@@ -160,6 +160,11 @@ impl ReplayWindow {
         self.outside = Box::default();
     }
 
+    #[cfg(test)]
+    pub(crate) fn has_storage(&self) -> bool {
+        self.is_stored
+    }
+
     /// Would [`mark`](Self::mark)ing `index` be news?
     #[inline]
     pub(crate) fn check(&self, index: u64) -> Result<(), Refused> {

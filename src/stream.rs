@@ -229,6 +229,11 @@ impl RtpProgress {
         self.between = Between::NONE;
     }
 
+    #[cfg(test)]
+    fn has_storage(&self) -> bool {
+        self.window.has_storage()
+    }
+
     pub(crate) fn release_storage(&mut self) {
         self.window.release_storage();
         self.pending_roc = None;

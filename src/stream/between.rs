@@ -73,6 +73,33 @@ impl<Errors: ErrorCounts> Stream<ReplayWindow, Errors> {
 mod tests {
     use super::*;
     use crate::replay::ReplayWindowSize;
+    use crate::statistics::UnprotectErrorCounts;
+    use crate::stream::rekeyed::Anew;
+
+    #[test]
+    fn a_packet_between_moves_nothing_while_a_set_counter_or_a_re_key_waits_for_proof() {
+        let size = ReplayWindowSize::default();
+        let reached = |is_set: bool, is_rekeyed: bool| {
+            let mut stream = Stream::<ReplayWindow, UnprotectErrorCounts>::new(size);
+            stream.rtp.window.mark(100);
+            stream.rtp.pending_roc = is_set.then_some(3);
+            if is_rekeyed {
+                stream.rekey(Anew {
+                    since: 1,
+                    initial_roc: 0,
+                    is_likelier: false,
+                    window: size,
+                });
+            }
+            stream.pass_between(PacketIndex::from_value(105), 20);
+            assert_eq!(stream.statistics().rtp.packets, 1);
+            stream.rtp.reached().map(PacketIndex::value)
+        };
+        assert_eq!(reached(false, false), Some(105));
+        assert_eq!(reached(true, false), Some(100));
+        assert_eq!(reached(false, true), Some(100));
+        assert_eq!(reached(true, true), Some(100));
+    }
 
     #[test]
     fn a_packet_between_is_ahead_of_the_window_and_no_farther_than_indices_go() {

@@ -330,3 +330,62 @@ impl<Errors: ErrorCounts> Stream<ReplayWindow, Errors> {
         self.take_back();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::statistics::UnprotectErrorCounts;
+
+    fn stream() -> Stream<ReplayWindow, UnprotectErrorCounts> {
+        Stream::new(ReplayWindowSize::default())
+    }
+
+    fn anew(window: u16) -> Anew {
+        Anew {
+            since: 1,
+            initial_roc: 0,
+            is_likelier: false,
+            window: ReplayWindowSize::new(window).unwrap(),
+        }
+    }
+
+    #[test]
+    fn windows_of_a_re_key_stay_until_both_planes_have_shown_what_they_do() {
+        for rtp in [Peer::Unknown, Peer::WentOn, Peer::BeganAnew] {
+            for srtcp in [Peer::Unknown, Peer::WentOn, Peer::BeganAnew] {
+                let mut stream = stream();
+                stream.rekey(anew(64));
+                let rekeyed = stream.rekeyed.as_mut().unwrap();
+                (rekeyed.rtp.peer, rekeyed.srtcp.peer) = (rtp, srtcp);
+                let waits = rtp == Peer::Unknown || srtcp == Peer::Unknown;
+                // The generation before is kept for the next one only if something of it is still open.
+                stream.rekey(anew(64));
+                let rekeyed = stream.rekeyed.as_mut().unwrap();
+                assert_eq!(rekeyed.former.is_some(), waits);
+                (rekeyed.rtp.peer, rekeyed.srtcp.peer) = (rtp, srtcp);
+                stream.settle();
+                assert_eq!(stream.rekeyed.is_some(), waits);
+            }
+        }
+    }
+
+    #[test]
+    fn a_removed_stream_has_no_storage_in_any_generation() {
+        let mut stream = stream();
+        let have_storage = |rekeyed: &Rekeyed| {
+            let generations = [Some(rekeyed), rekeyed.former.as_deref()];
+            let windows = generations.map(|it| {
+                let it = it.expect("two generations");
+                [it.rtp.windows.has_storage(), it.srtcp.windows.has_storage()]
+            });
+            windows.into_iter().flatten().any(|it| it)
+        };
+        stream.rekey(anew(4096));
+        stream.rekey(anew(4096));
+        stream.remove_under(7);
+        assert!(!have_storage(stream.rekeyed.as_ref().unwrap()));
+        // Nor does it get any by another re-key.
+        stream.rekey(anew(4096));
+        assert!(!have_storage(stream.rekeyed.as_ref().unwrap()));
+    }
+}
