@@ -255,7 +255,11 @@ fn answer(offer: &str, arguments: &Arguments) -> Result<Answered> {
             signalling,
             fresh_key,
         )?;
-        told += &format!("{}\n{}", section.media_line, diagnoses(&section, &answer));
+        told += &format!(
+            "{}\n{}",
+            section.media_line_for_log(),
+            diagnoses(&section, &answer)
+        );
         for it in &answer.configurations {
             let number = it
                 .number

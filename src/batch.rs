@@ -332,7 +332,7 @@ fn protect_side_by_side<const N: usize, C: Contexts<Sender> + ?Sized>(
         codes(jobs_and_packets.map(|(job, packet)| job.as_ref()?.message(packet.out)));
     for ((job, code), packet) in jobs.iter().zip(&codes).zip(window) {
         if let Some(job) = job {
-            job.write_tag(packet.out, code);
+            packet.result = Some(Ok(job.write_tag(packet.out, code)));
         }
     }
 }

@@ -167,6 +167,7 @@ pub use index::PacketIndex;
 pub use kdf::KeyDerivationRate;
 pub use key::{Lifetime, MasterKey, Mki};
 #[cfg(srtp_sdes_watched)]
+#[doc(hidden)]
 pub use primitives::WHEN_PUBLIC;
 #[doc(hidden)]
 pub use primitives::without_best_levels;

@@ -359,3 +359,37 @@ fn contexts_may_be_anywhere_that_the_caller_finds_them() {
     assert!(packets[0].protected().is_some());
     assert_eq!((one.ssrcs().count(), two.ssrcs().count()), (0, 1));
 }
+
+#[test]
+fn if_looking_up_a_context_panics_no_packet_counts_as_protected_that_has_no_tag() {
+    /// Panics when it is asked for the n-th time.
+    struct Panicking(Sender, usize);
+    impl Contexts<Sender> for Panicking {
+        fn context(&mut self, _: usize) -> Option<&mut Sender> {
+            self.1 = self.1.checked_sub(1).expect("one more");
+            Some(&mut self.0)
+        }
+    }
+    let mut interrupted = 0;
+    for times in 0..33 {
+        let mut senders = Panicking(Sender::new(key(SUITE, 1)), times);
+        let mut buffers: Vec<_> = (0..16)
+            .map(|seq| plain(Plane::Rtp, 1, seq, &[7; 300]))
+            .collect();
+        let len = buffers[0].len();
+        buffers.iter_mut().for_each(|it| it.resize(len + 40, 0x41));
+        let mut packets: Vec<_> = buffers
+            .iter_mut()
+            .map(|it| Outgoing::in_place(0, Plane::Rtp, it, len))
+            .collect();
+        let batch = std::panic::AssertUnwindSafe(|| batch::protect(&mut senders, &mut packets));
+        interrupted += usize::from(std::panic::catch_unwind(batch).is_err());
+        let mut receiver = Receiver::new(key(SUITE, 1));
+        for packet in packets {
+            if let Some(protected) = packet.protected() {
+                receiver.unprotect_rtp(&mut protected.to_vec()).unwrap();
+            }
+        }
+    }
+    assert_eq!(interrupted, 32);
+}

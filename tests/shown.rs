@@ -331,6 +331,24 @@ fn lines(suite: CryptoSuite, looks: &mut Looks) {
         looks,
         Offer::from_secret_section(&section, &policy).unwrap_err()
     );
+    // Line ends that got lost on the way through JSON, a log or a URL.
+    for end in [
+        "\\r\\n", "%0D%0A", "\u{b}", "\u{c}", "\0", "\u{85}", "\u{2028}", " ", "  ", "\t",
+    ] {
+        for line in [
+            "m=audio 5004 RTP/SAVP 0",
+            "m=audio 5004 RTP/SAVP",
+            "m=audio 5004",
+            "m=audio",
+        ] {
+            let sdp = format!("v=0\r\n{line}{end}{}\r\n", texts[0]);
+            let sections = sections(&sdp);
+            look!(looks, sections[0], sections[0].media());
+            looks
+                .secrets
+                .check_text(&format!("{:?}", sections[0].media_line_for_log()));
+        }
+    }
     // On the session level they mean nothing, and are told of.
     let sdp = format!(
         "v=0\r\n{}\r\nm=audio 5004 RTP/SAVP 0\r\n{}\r\n",

@@ -306,6 +306,27 @@ fn what_becomes_of_a_packet_of_any_length_is_what_the_rfcs_say() {
 }
 
 #[test]
+fn a_few_bytes_behind_a_header_of_any_length_are_sealed() {
+    for suite in CryptoSuite::ALL {
+        let mut tx = Sender::new(key(suite, 1));
+        let mut seq = 0;
+        for words in (0..70).step_by(9).chain([75, 76, 77, 500]) {
+            for len in [0, 1, 2, 31, 32, 33, 299, 300, 301, 320, 321] {
+                let packet = rtp_with(SSRC, seq, 15, Some(words), &bytes(len));
+                let expected =
+                    oracle::protect(&key(suite, 1), None, Plane::Rtp, &packet, seq.into());
+                let sealed = protect(&mut tx, Plane::Rtp, &packet);
+                assert!(
+                    sealed == Ok(expected),
+                    "{suite}, {words} words, {len} bytes"
+                );
+                seq += 1;
+            }
+        }
+    }
+}
+
+#[test]
 fn the_longest_protected_packet_has_2_to_the_20_bytes_and_one_more_is_refused() {
     const MOST: usize = 1 << 20;
     let too_long = |length| HeaderError::TooLong { length, most: MOST };

@@ -92,8 +92,10 @@ impl Told {
 fn offered(description: &str) -> Vec<String> {
     let mut notes = Vec::new();
     for section in sections(description) {
-        let media = section.media_line.trim_start_matches("m=");
-        let media = media.split(' ').next().unwrap_or_default();
+        let media_line = section.media_line_for_log().trim_start_matches("m=");
+        let mut fields = media_line.split(' ');
+        let media = fields.next().unwrap_or_default();
+        let transport = fields.nth(1).unwrap_or_default();
         let crypto = section.attributes.iter().filter_map(|it| {
             let value = it.strip_prefix("a=crypto:")?;
             let mut fields = value.split_ascii_whitespace();
@@ -115,7 +117,7 @@ fn offered(description: &str) -> Vec<String> {
             true => "no keys".to_owned(),
             false => crypto.join(", "),
         };
-        notes.push(format!("offers {media} {}: {lines}", section.transport));
+        notes.push(format!("offers {media} {transport}: {lines}"));
     }
     notes
 }

@@ -81,7 +81,11 @@ impl SentOffer {
         let mut told = session_level(answer);
         for (nth, offer) in self.sections.iter_mut().enumerate() {
             told += &match answered.get(nth) {
-                Some(section) => format!("{}\n{}\n", section.media_line, judge(offer, section)),
+                Some(section) => format!(
+                    "{}\n{}\n",
+                    section.media_line_for_log(),
+                    judge(offer, section)
+                ),
                 None => format!("=> refused: section {} is missing\n\n", nth + 1),
             };
         }

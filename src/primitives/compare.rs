@@ -4,17 +4,18 @@ use subtle::{Choice, ConstantTimeEq};
 
 /// Hears of each outcome, in the build that `tests/constant_time/` watches under Valgrind. No other build has it.
 #[cfg(srtp_sdes_watched)]
-pub static WHEN_PUBLIC: std::sync::OnceLock<fn(&mut bool)> = std::sync::OnceLock::new();
+pub static WHEN_PUBLIC: std::sync::OnceLock<fn(&bool)> = std::sync::OnceLock::new();
 
 /// Makes the outcome of a comparison public: everybody sees whether a packet, a state, a key or a line is taken or refused. This is the one
 /// place where something that was computed from a secret becomes what a branch may depend on.
 #[inline(always)]
 pub(super) fn outcome(choice: Choice) -> bool {
-    #[cfg_attr(not(srtp_sdes_watched), expect(unused_mut))]
-    let mut is_so = choice.into();
+    let is_so = choice.into();
     #[cfg(srtp_sdes_watched)]
     if let Some(tell) = WHEN_PUBLIC.get() {
-        tell(&mut is_so);
+        tell(&is_so);
+        // What is at this place was told of, and no copy of it.
+        return *core::hint::black_box(&is_so);
     }
     is_so
 }

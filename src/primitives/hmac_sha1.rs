@@ -138,7 +138,9 @@ impl HmacSha1 {
 }
 
 /// The code of a message of which the beginning is known.
+#[derive(ZeroizeOnDrop)]
 pub(crate) struct Growing<'k> {
+    #[zeroize(skip)]
     hmac: &'k HmacSha1,
     /// The hash of so many blocks of it.
     hash: State,

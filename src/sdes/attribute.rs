@@ -10,7 +10,7 @@ use crate::key::MasterKey;
 use crate::{CryptoSuite, KeyDerivationRate};
 
 /// Characters of the shortest key in base64, 16 + 12 bytes without padding.
-const LEAST_BASE64: usize = 38;
+pub(super) const LEAST_BASE64: usize = 38;
 
 /// One `a=crypto` attribute: tag, suite, one or more master keys, session parameters.
 ///
@@ -105,14 +105,16 @@ impl CryptoAttribute {
 
     /// The name of the suite as written, if it cannot be a key in the wrong place; if it can, `…`.
     ///
-    /// That is so if the suite is known, or if the name looks like one: capitals, digits and underscores, at least one of these, and fewer characters than
-    /// any key has in base64.
+    /// That is so if the suite is known, or if the name looks like one: the beginning of a registered name, capitals, digits and underscores, and fewer
+    /// characters than any key has in base64.
     #[must_use]
     pub fn suite_name_for_log(&self) -> &str {
         let name = self.suite_name();
         let is_of_a_name = |byte: u8| matches!(byte, b'A'..=b'Z' | b'0'..=b'9' | b'_');
-        let is_name =
-            name.contains('_') && name.len() < LEAST_BASE64 && name.bytes().all(is_of_a_name);
+        let begins = ["AEAD_", "AES_", "ARIA_", "F8_", "NULL_", "SEED_", "SRTP_"];
+        let is_name = begins.iter().any(|it| name.starts_with(it))
+            && name.len() < LEAST_BASE64
+            && name.bytes().all(is_of_a_name);
         match self.suite.is_some() || is_name {
             true => name,
             false => "…",

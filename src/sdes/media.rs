@@ -3,6 +3,7 @@
 use core::fmt;
 use core::str::FromStr;
 
+use super::attribute::LEAST_BASE64;
 use super::capabilities::name_and_value;
 use super::error::NotSdes;
 
@@ -107,10 +108,18 @@ pub(super) fn is_cryptex(attribute: &str) -> bool {
     name.trim_ascii().eq_ignore_ascii_case("cryptex") && value.trim_ascii().is_empty()
 }
 
+/// Is it no more than a field of an `m=` line can be (RFC 8866 §9), and shorter than any key?
+pub(super) fn is_ordinary_field(field: &str) -> bool {
+    let is_ordinary = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._*".contains(&byte);
+    field.len() < LEAST_BASE64 && field.bytes().all(is_ordinary)
+}
+
 impl fmt::Debug for MediaSection<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_shown = is_ordinary_field(self.transport);
+        let transport = if is_shown { self.transport } else { "…" };
         f.debug_struct("MediaSection")
-            .field("transport", &self.transport)
+            .field("transport", &transport)
             .field("port", &self.port)
             .field("attributes", &self.attributes.len())
             .finish_non_exhaustive()

@@ -10,7 +10,7 @@ use super::attribute::{CryptoAttribute, Line, ParseMode};
 use super::configuration::ActualConfiguration;
 use super::decision::{Diagnosis, Verdict};
 use super::error::SkipReason;
-use super::media::{MediaSection, Profile, is_cryptex};
+use super::media::{MediaSection, Profile, is_cryptex, is_ordinary_field};
 
 /// One `m=` section of an SDP text.
 #[derive(Clone)]
@@ -40,12 +40,26 @@ impl SdpSection<'_> {
             attributes: &self.attributes,
         }
     }
+
+    /// The `m=` line, up to the first field that has no business there: where line ends got lost, a crypto line may follow with its key.
+    #[must_use]
+    pub fn media_line_for_log(&self) -> &str {
+        let mut end = 0;
+        for field in self.media_line.split_inclusive(' ') {
+            let field_alone = field.trim_end().trim_start_matches("m=");
+            if !is_ordinary_field(field_alone) {
+                break;
+            }
+            end += field.len();
+        }
+        self.media_line.get(..end).unwrap_or_default().trim_end()
+    }
 }
 
 impl core::fmt::Debug for SdpSection<'_> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("SdpSection")
-            .field("media_line", &self.media_line)
+            .field("media_line", &self.media_line_for_log())
             .field("address", &self.address)
             .field("attributes", &self.attributes.len())
             .finish_non_exhaustive()

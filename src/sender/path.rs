@@ -81,7 +81,8 @@ impl Sender {
         !self.context.formats.rtp.is_aead()
     }
 
-    /// Protects a packet but for its tag, if `job` is there for that afterwards. The result is the length of the protected packet.
+    /// Protects a packet but for its tag, if `job` is there for that afterwards: there is no result before. The result is the length of the protected
+    /// packet.
     ///
     /// It is written where it stays: what is copied as a whole right after it was written part by part has to wait until it is out of the CPU's pipeline.
     pub(crate) fn protect_but_tag(
@@ -93,7 +94,8 @@ impl Sender {
         result: &mut Option<Result<usize, ProtectError>>,
     ) {
         match self.seal(plane, source, out, job) {
-            Ok(total) => *result = Some(Ok(out.get(..total).unwrap_or_default().len())),
+            Ok(_) if job.is_some() => {}
+            Ok(total) => *result = Some(Ok(total)),
             Err(error) => *result = Some(Err(self.refuse(plane, source, out, error))),
         }
     }

@@ -12,8 +12,8 @@ use crate::layout::{Laid, with_cryptex_portion, write_leading};
 use crate::primitives::{Growing, HmacSha1, Message, SHA1_LEN, is_truncation_of};
 use crate::suite::CryptoSuite;
 
-/// Bytes of a plain packet from which on its hash follows the cipher step by step. In shorter ones the steps cost more than they gain.
-const LONG: usize = 320;
+/// Bytes of payload from which on the hash follows the cipher step by step. In shorter packets the steps cost more than they gain.
+const LONG: usize = 300;
 /// The most bytes of a step: as far as CPUs look ahead.
 const STEP: usize = 320;
 
@@ -45,11 +45,12 @@ impl TagJob {
         })
     }
 
-    /// Writes the leading bytes of the code, as many as the tag has.
+    /// Writes the leading bytes of the code, as many as the tag has. Returns the length of the packet, of which the tag is the end.
     #[inline]
-    pub(crate) fn write_tag(&self, packet: &mut [u8], code: &[u8; SHA1_LEN]) {
+    pub(crate) fn write_tag(&self, packet: &mut [u8], code: &[u8; SHA1_LEN]) -> usize {
         let tag = packet.get_mut(self.tag.clone()).unwrap_or_default();
         write_leading(tag, code);
+        self.tag.end
     }
 }
 
@@ -66,12 +67,13 @@ impl HmacTransform {
 
     #[inline(always)]
     pub(super) fn seal(&self, packet: &mut Laid<&mut [u8]>, at: Position, enciphered: bool) {
-        if !(enciphered && packet.has_tag() && packet.plain_len() >= LONG) {
+        let has_tag = packet.has_tag();
+        let (plain, header) = packet.plain_and_header_len();
+        if !(enciphered && has_tag && plain.len() - header >= LONG) {
             self.encipher(packet, at, enciphered);
             self.write_tag(packet, at);
             return;
         }
-        let (plain, header) = packet.plain_and_header_len();
         let hash = self.encipher_and_hash(plain, header, at);
         let code = match at.plane {
             Plane::Rtp => hash.code(packet.hmac_portion(), &at.roc_bytes()),
@@ -89,8 +91,9 @@ impl HmacTransform {
         let mut hash = self.hmac.begin();
         match &self.cipher {
             Cipher::CounterMode(cipher) if cipher.has_unit() && self.hmac.has_unit() => {
-                // Whole vectors.
-                let step = ((plain.len() - header) / 2).next_multiple_of(32).min(STEP);
+                // Whole vectors, and one at least.
+                let step = ((plain.len() - header) / 2).next_multiple_of(32);
+                let step = step.clamp(32, STEP);
                 let mut known = header;
                 while known < plain.len() {
                     let next = known..(known + step).min(plain.len());
