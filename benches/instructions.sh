@@ -8,6 +8,9 @@
 #
 # Counts are those of a compiler and of versions of the dependencies, not of a machine, if its CPU has AES instructions.
 set -eu
+case ${1:-} in
+-h | --help) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0" && exit ;;
+esac
 command -v valgrind >/dev/null || { echo 'valgrind is not installed' >&2; exit 1; }
 cd "$(dirname "$0")/.."
 stored=benches/instructions.txt

@@ -154,6 +154,11 @@ fn run(arguments: &Arguments) -> Result<()> {
         say(&format!("wrote {path}\n"));
     }
     ensure!(
+        !done.ledger.rows.is_empty(),
+        "there is no SRTP and no SRTCP in {shown}, so {} is not written (where its SIP does not say where media is, --rtp does)",
+        job.output.display()
+    );
+    ensure!(
         done.ledger.opened > 0,
         "nothing in {shown} opens with these keys, so {} is not written",
         job.output.display()

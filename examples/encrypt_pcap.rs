@@ -341,7 +341,8 @@ fn tell(job: &Job, report: &Report, keys: &KeyBook) {
         Some(_) => {
             let (count, path) = (keys.generated_count(), job.key_file.display());
             say(&format!(
-                "wrote {count} fresh keys to {path}, readable by you alone\n"
+                "wrote {count} fresh {} to {path}, readable by you alone\n",
+                if count == 1 { "key" } else { "keys" }
             ));
         }
         None => {}

@@ -70,9 +70,9 @@ LEG is [PORT|ADDRESS:PORT][,SETTING]…: where it takes RTP; a port alone is on 
 
 Keys: a.ours= and a.theirs= say what leg a sends and receives under, b.ours= and b.theirs= the same of leg b.
 
-Learning: an SRTP leg follows the source of packets that authenticate, and of no others. On a plain leg, and under SRTP without
-authentication, nothing can be proven: whoever sends first is the other side until the end, and hears the call; packets from elsewhere
-are dropped. Where others can reach the port, say to=; then only packets from that host are taken, from any of its ports.
+Learning: an SRTP leg follows the source of packets that authenticate, and of no others. On a plain leg, and under SRTP without \
+authentication, nothing can be proven: whoever sends first is the other side until the end, and hears the call; packets from elsewhere are \
+dropped. Where others can reach the port, say to=; then only packets from that host are taken, from any of its ports.
 
 Examples:
   relay --a 4000 --b 192.0.2.1:5000,to=198.51.100.7:20000 --crypto-file call.keys

@@ -3,7 +3,10 @@
 # seconds is one: everything is linear.
 # Needs nightly Rust and cargo-fuzz: cargo install cargo-fuzz --locked
 set -eu
-seconds=${1:?usage: fuzz/run.sh SECONDS [LIBFUZZER-OPTION...]}
+case ${1:-} in
+'' | *[!0-9]*) echo 'usage: fuzz/run.sh SECONDS [LIBFUZZER-OPTION...]' >&2 && exit 2 ;;
+esac
+seconds=$1
 shift
 cd "$(dirname "$0")"
 cargo run --quiet --example seeds

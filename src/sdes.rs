@@ -51,6 +51,22 @@
 //! assert_eq!(answer.diagnoses.len(), 9);
 //! ```
 //!
+//! # What a log may show
+//!
+//! `Debug` of everything here leaves keys out, and so do errors and diagnoses. A [`Diagnosis`] has a line's place and tag; what else may be said of the line, its suite
+//! by name above all, a [`Line`] knows:
+//!
+//! ```
+//! use srtp_sdes::sdes::{CryptoAttribute, Line, ParseMode};
+//!
+//! let told = |line| match CryptoAttribute::parse(line, ParseMode::default()) {
+//!     Line::Skipped { reason, attribute: Some(it) } => format!("{}: {reason}", it.suite_name_for_log()),
+//!     other => format!("{other:?}"),
+//! };
+//! let line = "a=crypto:1 SEED_CTR_128_HMAC_SHA1_80 inline:d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj";
+//! assert_eq!(told(line), "SEED_CTR_128_HMAC_SHA1_80: unknown crypto suite");
+//! ```
+//!
 //! # The offerer
 //!
 //! The same nine lines, offered; the PBX takes the fifth, under `RTP/SAVP`, which an `RTP/AVP` offer is often answered with.

@@ -6,6 +6,9 @@
 # The libsrtp is that of the crate srtp2-sys, with the system's OpenSSL 3 in it; --libsrtp takes a shared library that was built with OpenSSL
 # in its place. CARGO_FLAGS are for cargo.
 set -eu
+case ${1:-} in
+-h | --help) sed -n '2,7s/^# \{0,1\}//p' "$0" && exit ;;
+esac
 here=$(cd "$(dirname "$0")" && pwd)
 target=$(cd "$here/../.." && pwd)/${CARGO_TARGET_DIR:-target}
 case ${CARGO_TARGET_DIR:-} in /*) target=$CARGO_TARGET_DIR ;; esac

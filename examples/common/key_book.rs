@@ -53,7 +53,7 @@ impl KeyBook {
             .map_or(Ok(Selector::Everything), Selector::parse)?;
         ensure!(
             self.given.iter().all(|it| it.selector != selector),
-            "there is another key for the same sender"
+            "another line is for the same senders already: ADDRESS:PORT= or SSRC= before a line says whose it is (--help)"
         );
         let mut secret = Zeroizing::new(line.key.suite().name().as_bytes().to_vec());
         secret.extend_from_slice(line.key.secret_key_and_salt());
