@@ -286,7 +286,7 @@ fn a_packet_of_any_length_is_protected_and_given_back_or_refused_for_its_header(
 fn what_becomes_of_a_packet_of_any_length_is_what_the_rfcs_say() {
     for suite in CryptoSuite::ALL {
         let mut tx = Sender::new(key(suite, 1));
-        for len in 0..1400u16 {
+        for len in (0..400u16).chain((400..1400).step_by(13)) {
             // Headers of all lengths that matter to whoever works on blocks.
             let (csrcs, extension) = ((len % 11) as u8, (len % 3 > 0).then_some(len % 4));
             let packet = rtp_with(SSRC, len, csrcs, extension, &bytes(len.into()));
