@@ -297,7 +297,9 @@ impl World {
         };
         // A peer that begins anew has the SRTCP indices of before once more: late packets may be lost to that.
         let is_told_apart = plane == Plane::Rtp || self.eras == 0;
-        is_live && is_new && is_placed && is_told_apart && !self.meddled.contains(&ssrc)
+        // A key may be used up; which of two it was, a packet without an MKI does not say.
+        let lasts = self.setup.lifetime.is_none();
+        is_live && is_new && is_placed && is_told_apart && lasts && !self.meddled.contains(&ssrc)
     }
 
     /// A packet arrives changed.
