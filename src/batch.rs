@@ -99,6 +99,8 @@
 //! come in gain least, since each is looked at twice; where nothing is gained, packets are taken one at a time, which costs them a few nanoseconds more
 //! than outside of a batch. AES-GCM has no such chain, and the call costs it some nanoseconds a packet. Encrypted header extensions,
 //! cryptex, rollover counters in tags and key derivation rates are taken, and gain nothing. `benches/batch.rs` shows the figures.
+//!
+//! A code that was computed ahead may be in vain, if a packet in front moved the stream meanwhile: that packet costs one code more than it would alone.
 
 use core::borrow::BorrowMut;
 
