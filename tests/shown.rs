@@ -469,7 +469,7 @@ fn sessions(suite: CryptoSuite, looks: &mut Looks) {
     let mut ours = Session::new(&policy, Signalling::Secure);
     let mut theirs = Session::new(&policy, Signalling::Secure);
     let at = |port| OurSide::at(([192, 0, 2, 1], port).into());
-    look!(looks, at(5004));
+    look!(looks, at(40002));
     // First the exchange that begins, then one with fresh keys, then the same lines again.
     for round in 0..3u8 {
         let new = looks.hide(dressed(suite, 40 + round));
@@ -479,22 +479,22 @@ fn sessions(suite: CryptoSuite, looks: &mut Looks) {
             _ => at(port),
         };
         let made = |key: &MasterKey| Ok::<_, RandomError>(key.secret_copy());
-        let offer = ours.offer_with(side(5004), |_| made(&new)).unwrap();
+        let offer = ours.offer_with(side(40002), |_| made(&new)).unwrap();
         look!(looks, *offer);
         let offered: Vec<_> = offer
             .attributes()
             .map(|it| it.secret_line().to_string())
             .collect();
         let offered: Vec<_> = offered.iter().map(String::as_str).collect();
-        let busy = ours.offer_with(at(5004), |_| made(&new));
+        let busy = ours.offer_with(at(40002), |_| made(&new));
         look!(looks, busy.unwrap_err(), ours);
         let section = |attributes| MediaSection {
             transport: "RTP/SAVP",
-            port: 5004,
+            port: 40002,
             attributes,
         };
-        let address = Some(([192, 0, 2, 1], 5004).into());
-        let reply = theirs.offered_with(&section(&offered), address, side(5006), |_| {
+        let address = Some(([192, 0, 2, 1], 40002).into());
+        let reply = theirs.offered_with(&section(&offered), address, side(40106), |_| {
             made(&answering)
         });
         let reply = reply.unwrap();
@@ -504,7 +504,7 @@ fn sessions(suite: CryptoSuite, looks: &mut Looks) {
         };
         let answered = attribute.secret_line().to_string();
         look!(looks, theirs.commit().unwrap(), theirs);
-        let outcome = ours.answered(&section(&[&answered]), Some(([192, 0, 2, 2], 5006).into()));
+        let outcome = ours.answered(&section(&[&answered]), Some(([192, 0, 2, 2], 40106).into()));
         let outcome = outcome.unwrap();
         look!(looks, outcome, ours);
         let Outcome::Srtp(changes) = outcome else {
@@ -536,7 +536,7 @@ fn sessions(suite: CryptoSuite, looks: &mut Looks) {
     let lines = [&**line];
     let section = MediaSection {
         transport: "RTP/SAVP",
-        port: 5004,
+        port: 40002,
         attributes: &lines,
     };
     let itself = Session::restore_secret(
