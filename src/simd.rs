@@ -38,7 +38,7 @@ mod tests;
 pub(crate) use aes::Aes;
 pub(crate) use cpu::{Avx2, Avx512, Level, ShaNi};
 pub(crate) use gcm::Gcm;
-pub(crate) use sha1::{compress as sha1_compress, hmac as hmac_sha1};
+pub(crate) use sha1::{hash as sha1_hash, hmac as hmac_sha1};
 pub(crate) use sha1_lanes::SideBySide;
 
 use crate::primitives::BLOCK;

@@ -155,7 +155,7 @@ impl Growing<'_> {
         let new = blocks.get(self.blocks..).unwrap_or_default();
         self.blocks += new.len();
         match self.hmac.sha_ni {
-            Some(cpu) => simd::sha1_compress(cpu, &mut self.hash, new),
+            Some(cpu) => self.hash = state_of(&simd::sha1_hash(cpu, &self.hash, new)),
             None => compress(&mut self.hash, new),
         }
     }

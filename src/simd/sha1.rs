@@ -67,19 +67,16 @@ fn hmac_with_features<const N: usize>(messages: &[Keyed<'_>; N]) -> [[u8; SHA1_L
     compressed(outer, ends).map(|hash| store_state(hash))
 }
 
-/// Takes `blocks` into a hash.
+/// The hash of `blocks` behind those of which `state` is the hash.
 #[inline]
-pub(crate) fn compress(cpu: ShaNi, state: &mut [u32; 5], blocks: &[[u8; 64]]) {
+pub(crate) fn hash(cpu: ShaNi, state: &[u32; 5], blocks: &[[u8; 64]]) -> [u8; SHA1_LEN] {
     #[target_feature(enable = "sha,ssse3,sse4.1")]
-    fn with_features(state: &mut [u32; 5], blocks: &[[u8; 64]]) {
+    fn with_features(state: &[u32; 5], blocks: &[[u8; 64]]) -> [u8; SHA1_LEN] {
         let mut hash = load_state(state);
         for block in blocks {
             [hash] = compressed([hash], [load_block(Some(block))]);
         }
-        let words = store_state(hash);
-        for (word, bytes) in state.iter_mut().zip(words.as_chunks().0) {
-            *word = u32::from_be_bytes(*bytes);
-        }
+        store_state(hash)
     }
     let ShaNi { .. } = cpu;
     // SAFETY: the token proves the features.

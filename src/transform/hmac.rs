@@ -75,10 +75,8 @@ impl HmacTransform {
             return;
         }
         let hash = self.encipher_and_hash(plain, header, at);
-        let code = match at.plane {
-            Plane::Rtp => hash.code(packet.hmac_portion(), &at.roc_bytes()),
-            Plane::Rtcp => hash.code(packet.hmac_portion(), &[]),
-        };
+        let roc = authenticated_roc(at);
+        let code = hash.code(packet.hmac_portion(), roc.as_slice().as_flattened());
         packet.write_tag(&code);
     }
 
@@ -226,7 +224,7 @@ impl HmacTransform {
     }
 }
 
-/// The ROC that a job authenticates behind a packet of SRTP (RFC 3711 §4.2). `HmacTransform::code` takes it without an `Option`.
+/// The ROC that is authenticated behind a packet of SRTP (RFC 3711 §4.2). `HmacTransform::code`, for short packets, takes it without an `Option`.
 fn authenticated_roc(at: Position) -> Option<[u8; 4]> {
     (at.plane == Plane::Rtp).then(|| at.roc_bytes())
 }
